@@ -1,0 +1,140 @@
+"""The switchboard: which verb lives in which module. Nothing heavy is imported before a verb is chosen."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import click
+
+from towpath_core.errors import TowpathError
+
+# verb: (module under towpath.commands, one line of help, section of --help)
+VERBS: dict[str, tuple[str, str, str]] = {
+    "new": ("new", "Scaffold a project from a template.", "Make a model"),
+    "check": ("check", "Check the project's data: expectations and rules.", "Make a model"),
+    "run": ("run", "Run the pipeline and register a candidate version.", "Make a model"),
+    "list": ("list", "List the models of the registry.", "Read the registry"),
+    "show": ("show", "Show one version: provenance, measures, evidence.", "Read the registry"),
+    "history": ("history", "Show who moved what, when and why.", "Read the registry"),
+    "ui": ("ui", "Open MLflow's UI on this machine.", "Read the registry"),
+    "promote": ("promote", "Move a version to a level, if its gates agree.", "Move a model"),
+    "rollback": ("rollback", "Put the previous version back.", "Move a model"),
+    "build": ("build", "Build an image with one model version.", "Deliver a model"),
+    "deploy": ("deploy", "Start a version, prove it, and keep it running.", "Deliver a model"),
+    "undeploy": ("undeploy", "Stop what deploy started.", "Deliver a model"),
+    "serve": ("serve", "Answer predictions over HTTP, in the foreground.", "Deliver a model"),
+    "score": ("score", "Predict a file of records.", "Deliver a model"),
+    "monitor": ("monitor", "Compare arriving waves with the training data.", "Watch a model"),
+    "doctor": ("doctor", "Say what is installed, what is missing, what that costs.", "Help"),
+    "completion": ("completion", "Print the shell's completion script.", "Help"),
+    "help": ("help", "Explain a topic: exit-codes, environment.", "Help"),
+}
+# Words that people arrive with from other tools.
+SYNONYMS = {"init": "new", "assign": "promote", "log": "history", "status": "show", "repro": "run", "ls": "list"}
+
+
+class Switchboard(click.Group):
+    """Finds a verb's module only when the verb is called, and lists the verbs without importing any."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        verb = SYNONYMS.get(cmd_name, cmd_name)
+        if verb not in VERBS:
+            return None
+        module = importlib.import_module(f"towpath.commands.{VERBS[verb][0]}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but `towpath init --help` explains `towpath new`."""
+        _, command, rest = super().resolve_command(ctx, args)
+        return (command.name if command else None), command, rest
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for section in dict.fromkeys(section for _, _, section in VERBS.values()):
+            rows = [(verb, text) for verb, (_, text, where) in VERBS.items() if where == section]
+            with formatter.section(section):
+                formatter.write_dl(rows, col_max=12)
+
+
+@click.group(
+    cls=Switchboard,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "TOWPATH"},
+    epilog="Exit codes: towpath help exit-codes. Every option is also an environment variable: towpath help environment.",
+)
+@click.version_option(package_name="towpath", message="towpath %(version)s")
+def towpath() -> None:
+    """A governed path for models, from experiment to deployment.
+
+    \b
+    towpath new occupation-coder --template coding
+    cd occupation-coder && towpath run
+    towpath promote occupation-coder/1 --to staging
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit code of one command; every error ends here, as one sentence and a next step."""
+    _silence_telemetry()
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        result = towpath.main(args=list(arguments), prog_name="towpath", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted. Nothing is left half done; the same command takes it up again.", err=True)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except TowpathError as error:
+        return _told(error, "--json" in arguments)
+    except OSError as error:
+        if os.environ.get("TOWPATH_DEBUG"):
+            raise
+        where = f" {error.filename}" if error.filename else ""
+        return _told(TowpathError(f"the system refused{where}: {error.strerror or error}"), "--json" in arguments)
+
+
+def _told(error: TowpathError, as_json: bool) -> int:
+    if os.environ.get("TOWPATH_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
+    if as_json:
+        told = {"schema": 1, "error": {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}}
+        click.echo(json.dumps(told, ensure_ascii=False))
+    click.echo(click.style("Error: ", fg="red", bold=True) + error.message, err=True)
+    if error.hint:
+        click.echo(f"Next:  {error.hint}", err=True)
+    return error.exit_code
+
+
+def _as_interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _silence_telemetry() -> None:
+    """No dependency of ours calls home either."""
+    for name, value in {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DVC_NO_ANALYTICS": "1",
+        "GX_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }.items():
+        os.environ.setdefault(name, value)

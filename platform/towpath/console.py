@@ -1,0 +1,66 @@
+"""How results and progress reach a person or a program.
+
+Results go to standard output, as text or as JSON; progress goes to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What `--json` and `--quiet` were set to."""
+
+    json: bool = False
+    quiet: bool = False
+
+    def say(self, line: str) -> None:
+        """Progress, for a person who waits; on standard error."""
+        if not self.quiet:
+            click.echo(line, err=True)
+
+    def result(self, content: Mapping[str, Any], text: str) -> None:
+        """The one result: `content` with `--json` (a `schema` is added), else `text`."""
+        if self.json:
+            click.echo(json.dumps({"schema": SCHEMA, **content}, indent=2, ensure_ascii=False, allow_nan=False))
+        elif text:
+            click.echo(text)
+
+
+def with_console[F: Callable[..., Any]](function: F) -> F:
+    """Adds `--json` and `--quiet` to a command; its function gets them as `console: Console`."""
+    import functools
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, json: bool, quiet: bool, **kwargs: Any) -> Any:
+        return function(*args, console=Console(json=json, quiet=quiet), **kwargs)
+
+    wrapped = click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")(wrapped)
+    return click.option("--json", is_flag=True, help="The result as JSON on standard output.")(wrapped)  # type: ignore[return-value]
+
+
+def clean(text: str) -> str:
+    """Foreign text without control characters, which could rewrite a terminal; newlines and tabs stay."""
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Aligned columns under a head, two spaces apart; missing values as a dash."""
+    lines = [[clean("–" if cell is None else str(cell)) for cell in row] for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(head, *lines, strict=True)]
+    whole = [list(head), *lines]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in whole)
+
+
+def mark(passed: bool | None) -> str:
+    """yes, no, or not assessed, as a word that reads the same without colour."""
+    return {True: "pass", False: "FAIL", None: "n/a "}[passed]

@@ -1,0 +1,209 @@
+"""A project: what `towpath.yaml` says, and where its files lie."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field as Constrained
+from pydantic import field_validator, model_validator
+
+from towpath import yamls
+from towpath.yamls import Section
+from towpath_core.errors import CouldNot, Misused, NotFound
+from towpath_core.refs import check_name
+
+FILE = "towpath.yaml"
+Share = Annotated[float, Constrained(gt=0, lt=1)]
+Number = float | int
+
+
+class Owners(Section):
+    """Who answers for the model, by role; empty until somebody takes the role."""
+
+    business_owner: str = ""
+    methodologist: str = ""
+    data_scientist: str = ""
+    it_operator: str = ""
+    subject_matter_reviewer: str = ""
+
+
+class Scope(Section):
+    """What the model is for."""
+
+    driver: str = ""
+    population: str = ""
+    parent_process: str = ""
+    use_of_output: str = ""
+    error_tolerance: str = ""
+    stop_rule: str = ""
+
+
+class Input(Section):
+    """A column that the model sees; `max_length` counts the characters of a string."""
+
+    name: str
+    type: Literal["string", "number", "category"]
+    required: bool = True
+    max_length: Annotated[int, Constrained(gt=0)] = 1000
+
+
+class Data(Section):
+    """Where the data lie and what their columns mean."""
+
+    raw: str
+    prepared: str = "data/prepared.parquet"
+    splits: str = "data/splits.parquet"
+    record_id: str = "record_id"
+    inputs: Annotated[tuple[Input, ...], Constrained(min_length=1)]
+    target: str
+    wave: str
+    train_waves: Annotated[tuple[str, ...], Constrained(min_length=1)]
+
+
+class Nomenclature(Section):
+    """The list of valid codes: a CSV with the columns code, title. `levels` are prefix lengths, the finest last."""
+
+    name: str
+    version: str
+    file: str
+    levels: tuple[int, ...] = ()
+
+
+class Checks(Section):
+    suite: str = "checks/suite.json"
+    min_per_class: Annotated[int, Constrained(ge=1)] = 2
+
+
+class AutoThreshold(Section):
+    """The promise of the automatic decisions: accuracy `target` at `level` digits (0: the whole label), held with `confidence`."""
+
+    target: Share
+    level: Annotated[int, Constrained(ge=0)] = 0
+    confidence: Share = 0.95
+
+
+class Limit(Section):
+    """A bound for one measure, fixed before the run."""
+
+    at_least: Number | None = None
+    at_most: Number | None = None
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Limit:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("expected at_least or at_most")
+        return self
+
+
+class Monitoring(Section):
+    """From where on a wave counts as drifted: PSI of an input, of the answers, of the confidence; points of accuracy lost."""
+
+    psi: Annotated[Number, Constrained(gt=0)] = 0.2
+    accuracy_drop: Share = 0.05
+
+
+class Settings(Section):
+    """The content of towpath.yaml."""
+
+    schema_: Annotated[Literal[1], Constrained(alias="schema")]
+    name: str
+    task: str
+    title: str
+    owners: Owners
+    scope: Scope
+    data: Data
+    nomenclature: Nomenclature
+    checks: Checks = Checks()
+    threshold: AutoThreshold
+    limits: Annotated[dict[str, Limit], Constrained(min_length=1)]
+    monitoring: Monitoring = Monitoring()
+    examples: Annotated[tuple[dict[str, str | int | float | None], ...], Constrained(min_length=1)]
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, name: str) -> str:
+        try:
+            return check_name(name)
+        except Misused as error:
+            raise ValueError(f"{error.message}; {error.hint}") from error
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Settings:
+        levels = self.nomenclature.levels
+        if self.threshold.level and self.threshold.level not in levels:
+            raise ValueError(f"threshold.level {self.threshold.level} is none of nomenclature.levels {list(levels)}")
+        known = {field.name for field in self.data.inputs}
+        for number, example in enumerate(self.examples):
+            if unknown := set(example) - known:
+                raise ValueError(f"examples.{number} has {', '.join(sorted(unknown))}, which data.inputs does not name")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project folder and its settings."""
+
+    root: Path
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
+    def path(self, relative: str) -> Path:
+        return self.root / relative
+
+    @property
+    def prepared(self) -> Path:
+        return self.root / self.settings.data.prepared
+
+    @property
+    def splits(self) -> Path:
+        return self.root / self.settings.data.splits
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    @property
+    def package(self) -> Path:
+        """The packaged model: what is registered, served and built into an image."""
+        return self.root / "package"
+
+    @property
+    def trained(self) -> Path:
+        """What the train stage saved."""
+        return self.root / "model" / "model.skops"
+
+    def input_names(self) -> list[str]:
+        return [field.name for field in self.settings.data.inputs]
+
+
+def find(start: Path | None = None) -> Path | None:
+    """The nearest folder at or above `start` (the working folder) with a towpath.yaml."""
+    here = (start or Path.cwd()).resolve()
+    return next((folder for folder in (here, *here.parents) if (folder / FILE).is_file()), None)
+
+
+def load(start: Path | None = None) -> Project:
+    """Raise NotFound outside a project, Misused for a towpath.yaml that does not fit."""
+    try:
+        root = find(start)
+    except FileNotFoundError as error:
+        raise CouldNot("the working folder is gone", hint="cd to a folder that exists") from error
+    if root is None:
+        raise NotFound(
+            f"there is no {FILE} here or above {start or Path.cwd()}",
+            hint="cd into a project, or make one: towpath new occupation-coder --template coding",
+        )
+    return Project(root, yamls.read(root / FILE, Settings, "the project's settings"))
+
+
+def stage_environment() -> dict[str, str]:
+    """The environment for a project's stages: this Python first on the PATH, the project's source importable."""
+    import sys
+
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}

@@ -1,0 +1,117 @@
+"""The door to YAML: reads a file into a typed model, and says file, line and key when it cannot."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from towpath_core.errors import CouldNot, Misused
+
+
+class Section(BaseModel):
+    """A part of a YAML file: unknown keys are errors, nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's plain scalars: `no` and 2020-01-01 stay text, 0111 stays text, only null, true, false and numbers are not."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} stands twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^-?(?:0|[1-9][0-9]*)$"), list("-0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+(?:e[-+]?[0-9]+)?|e[-+]?[0-9]+)$"),
+    list("-0123456789"),
+)
+
+
+def load(path: Path, what: str) -> Any:
+    """The file's content as plain values. Raises: CouldNot if it cannot be read, Misused with the line if it is not YAML."""
+    text = _text(path, what)
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader with fewer types)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f", line {mark.line + 1}" if mark else ""
+        raise Misused(f"{path.name}{line}: {error.problem or error.context}", hint=f"mend {path}") from error
+    except yaml.YAMLError as error:
+        raise Misused(f"{path.name} is not YAML: {error}", hint=f"mend {path}") from error
+
+
+def read[S: Section](path: Path, model: type[S], what: str) -> S:
+    """The file as `model`. Raises as `load` does, and Misused with line and key for each value that does not fit."""
+    content = load(path, what)
+    if not isinstance(content, dict):
+        raise Misused(f"{path.name} is empty or not a mapping of keys", hint=f"mend {path}")
+    try:
+        return model.model_validate(_tuples(content))
+    except ValidationError as error:
+        raise Misused(_told(path, error), hint=f"mend {path}") from error
+
+
+def _text(path: Path, what: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CouldNot(f"cannot read {what} {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Misused(f"{path.name} is not UTF-8 text (byte {error.start})", hint=f"mend {path}") from error
+
+
+def _tuples(content: Any) -> Any:
+    """Lists as tuples, which is what the frozen models hold."""
+    if isinstance(content, dict):
+        return {key: _tuples(value) for key, value in content.items()}
+    return tuple(_tuples(item) for item in content) if isinstance(content, list) else content
+
+
+def _told(path: Path, error: ValidationError) -> str:
+    root = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+    lines = []
+    for fault in error.errors(include_url=False, include_input=False):
+        keys = [key for key in fault["loc"] if not str(key).startswith(("function-", "constrained"))]
+        dotted = ".".join(str(key) for key in keys)
+        lines.append(f"{path.name}, line {_line(root, keys)}: {dotted}: {_plain(fault['msg'])}")
+    return "\n       ".join(lines)
+
+
+def _plain(message: str) -> str:
+    known = {
+        "Extra inputs are not permitted": "no such key",
+        "Field required": "is missing",
+        "Input should be a valid string": "expected text (put quotes around it)",
+        "Input should be a valid tuple": "expected a list",
+    }
+    return known.get(message, message.removeprefix("Value error, ").replace("Input should be", "expected"))
+
+
+def _line(node: yaml.Node | None, keys: list[int | str]) -> int:
+    """The line of the value at `keys`, or of the deepest part of it that exists."""
+    line = node.start_mark.line + 1 if node else 1
+    for key in keys:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((k, v) for k, v in node.value if k.value == str(key)), None)
+            if pair is None:
+                return line
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+            node = node.value[key]
+            line = node.start_mark.line + 1
+    return line
