@@ -78,10 +78,9 @@ class Checks(Section):
 
 
 class AutoThreshold(Section):
-    """The promise of the automatic decisions: accuracy `target` at `level` digits (0: the whole label), held with `confidence`."""
+    """The promise of the automatic decisions: the accuracy that they are to reach, and how surely."""
 
     target: Share
-    level: Annotated[int, Constrained(ge=0)] = 0
     confidence: Share = 0.95
 
 
@@ -132,9 +131,6 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Settings:
-        levels = self.nomenclature.levels
-        if self.threshold.level and self.threshold.level not in levels:
-            raise ValueError(f"threshold.level {self.threshold.level} is none of nomenclature.levels {list(levels)}")
         known = {field.name for field in self.data.inputs}
         for number, example in enumerate(self.examples):
             if unknown := set(example) - known:

@@ -37,14 +37,13 @@ class Field:
 class Threshold:
     """From which score on an answer counts without a person; `value` None: nothing is decided automatically.
 
-    `score` names how the score is made: a threshold means nothing without it. `target` is the accuracy that the
-    automatically decided records were to reach, at `level` (digits of the code; 0: the whole label).
+    `score` names how the score is made (p1: the probability of the first answer): a threshold means nothing without it.
+    `target` is the accuracy that the automatically decided records were to reach.
     """
 
     value: float | None
     score: str = "p1"
     target: float = 0.9
-    level: int = 0
 
 
 @dataclass(frozen=True, slots=True)
