@@ -70,7 +70,7 @@ class Switchboard(click.Group):
 @click.group(
     cls=Switchboard,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "TOWPATH"},
-    epilog="Exit codes: towpath help exit-codes. Every option is also an environment variable: towpath help environment.",
+    epilog="Exit codes: towpath help exit-codes. Options as environment variables: towpath help environment.",
 )
 @click.version_option(package_name="towpath", message="towpath %(version)s")
 def towpath() -> None:
@@ -125,7 +125,7 @@ def _told(error: TowpathError, as_json: bool) -> int:
     return error.exit_code
 
 
-def _as_interrupt(signum: int, frame: object) -> None:
+def _as_interrupt(_signum: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 

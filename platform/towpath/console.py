@@ -9,11 +9,12 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 SCHEMA = 1
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Console:
             click.echo(text)
 
 
-def with_console[F: Callable[..., Any]](function: F) -> F:
+def with_console(function: F) -> F:
     """Adds `--json` and `--quiet` to a command; its function gets them as `console: Console`."""
     import functools
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -18,10 +18,13 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's plain scalars: `no` and 2020-01-01 stay text, 0111 stays text, only null, true, false and numbers are not."""
+S = TypeVar("S", bound=Section)
 
-    yaml_implicit_resolvers: dict[str, Any] = {}
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's plain scalars: `no`, 0111 and 2020-01-01 stay text; null, true, false and numbers do not."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -43,7 +46,10 @@ _Loader.add_implicit_resolver(
 
 
 def load(path: Path, what: str) -> Any:
-    """The file's content as plain values. Raises: CouldNot if it cannot be read, Misused with the line if it is not YAML."""
+    """The file's content as plain values.
+
+    Raises: CouldNot if it cannot be read, Misused with the line if it is not YAML.
+    """
     text = _text(path, what)
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader with fewer types)
@@ -55,7 +61,7 @@ def load(path: Path, what: str) -> Any:
         raise Misused(f"{path.name} is not YAML: {error}", hint=f"mend {path}") from error
 
 
-def read[S: Section](path: Path, model: type[S], what: str) -> S:
+def read(path: Path, model: type[S], what: str) -> S:
     """The file as `model`. Raises as `load` does, and Misused with line and key for each value that does not fit."""
     content = load(path, what)
     if not isinstance(content, dict):

@@ -1,0 +1,139 @@
+"""What every test stands on: an environment of its own, a way to call `towpath`, and the rule for missing engines."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before anything is imported: no test reads or writes what belongs to the person who runs it."""
+    for name in [n for n in os.environ if n.startswith(("MLFLOW_", "DVC_", "TOWPATH_", "GIT_"))]:
+        if name not in ("TOWPATH_REQUIRE_CONTAINERS", "GIT_SSL_CAINFO"):
+            del os.environ[name]
+    base = Path(os.environ.get("TMPDIR", "/tmp")) / f"towpath-tests-{os.getuid()}"
+    os.environ.update(
+        {
+            "TOWPATH_HOME": str(base / "no-home-was-chosen"),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_AUTHOR_NAME": "A Tester",
+            "GIT_AUTHOR_EMAIL": "tester@example.invalid",
+            "GIT_COMMITTER_NAME": "A Tester",
+            "GIT_COMMITTER_EMAIL": "tester@example.invalid",
+            "DVC_SITE_CACHE_DIR": str(base / "dvc-site"),
+            "DVC_GLOBAL_CONFIG_DIR": str(base / "dvc-global"),
+            "DVC_NO_ANALYTICS": "1",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "GX_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+            "NO_COLOR": "1",
+            "COLUMNS": "120",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+    )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A missing engine is a reason to skip on a developer's machine, and a failure where it was promised."""
+    if item.get_closest_marker("docker") and (lack := _no_engine()):
+        _skip_or_fail(lack, required=os.environ.get("TOWPATH_REQUIRE_CONTAINERS") == "1")
+    if item.get_closest_marker("browser") and (lack := _no_browser()):
+        _skip_or_fail(lack, required=bool(os.environ.get("CI")))
+
+
+def _skip_or_fail(lack: str, *, required: bool) -> None:
+    if required:
+        pytest.fail(f"{lack}, and this run was told to need it", pytrace=False)
+    pytest.skip(lack)
+
+
+def _no_engine() -> str:
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.from_env(timeout=10)
+        client.ping()
+        client.close()
+    except DockerException:
+        return "no Docker engine answers"
+    return ""
+
+
+def _no_browser() -> str:
+    missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+    return f"not installed: {', '.join(missing)}" if missing else ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Towpath(Protocol):
+    """Calls `towpath` as a person would, and fails the test unless it ends with `code`."""
+
+    def __call__(
+        self, *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, code: int = 0
+    ) -> Answer: ...
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A TOWPATH_HOME of this test's own; it does not exist yet."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def environment(home: Path) -> dict[str, str]:
+    """The environment for a command of this test: its own home, no tracking server."""
+    return {**os.environ, "TOWPATH_HOME": str(home)}
+
+
+@pytest.fixture
+def towpath(environment: dict[str, str], tmp_path: Path) -> Towpath:
+    """`towpath("list", "--json", cwd=…, env={…more}, code=3)` in a process of its own."""
+
+    def call(*arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, code: int = 0) -> Answer:
+        done = subprocess.run(
+            [sys.executable, "-m", "towpath", *arguments],
+            cwd=cwd or tmp_path,
+            env={**environment, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == code, (
+            f"towpath {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of this repository."""
+    return ROOT
