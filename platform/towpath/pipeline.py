@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +25,13 @@ _HUSHED = re.compile(r"^(> |Updating lock file|Generating lock file|Use `dvc pus
 
 @dataclass(slots=True)
 class Outcome:
-    """What DVC did with each stage: `run`, `cached` (restored from an earlier run) or `unchanged`."""
+    """What DVC did with each stage: `run`, `cached` (restored from an earlier run) or `unchanged`.
+
+    `seconds` is how long each stage that ran took, DVC's own part included.
+    """
 
     stages: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
@@ -42,21 +47,33 @@ def repro(project: Project, targets: Sequence[str] = (), on_line: Callable[[str]
     if not project.path("dvc.yaml").is_file():
         raise CouldNot("the project has no dvc.yaml", hint="git checkout dvc.yaml")
     command = [sys.executable, "-m", "dvc", "repro", *targets]
-    outcome, said = Outcome(), []
+    outcome, said, since = Outcome(), [], time.monotonic()
     with group(command, cwd=project.root, env=stage_environment()) as process:
         assert process.stdout is not None
         for line in process.stdout:
             line = line.rstrip("\n")
             if told := _progress(line, outcome):
+                since = _timed(outcome, since)
                 on_line(told)
             elif not _HUSHED.match(line) and not _LEFT_LOCK.search(line) and "didn't change" not in line:
                 said.append(line)
                 if not line.startswith("ERROR"):
                     on_line(f"    {line}")
         code = process.wait()
+    _timed(outcome, since, last=True)
     if code != 0:
         raise _failure(said)
     return outcome
+
+
+def _timed(outcome: Outcome, since: float, last: bool = False) -> float:
+    """Give the time since `since` to the stage that ran until now."""
+    now, names = time.monotonic(), list(outcome.stages)
+    before = names[-1:] if last else names[-2:-1]
+    for name in before:
+        if outcome.stages[name] == "run":
+            outcome.seconds[name] = round(now - since, 3)
+    return now
 
 
 def _progress(line: str, outcome: Outcome) -> str:

@@ -27,7 +27,11 @@ PARTS = ("train", "validation", "test")
 
 def params() -> dict[str, Any]:
     """The content of params.yaml."""
-    path = projects.load().path("params.yaml")
+    return params_of(projects.load())
+
+
+def params_of(project: Project) -> dict[str, Any]:
+    path = project.path("params.yaml")
     content = yamls.load(path, "the parameters")
     if not isinstance(content, dict):
         raise Misused("params.yaml is empty or not a mapping of keys", hint=f"mend {path}")
