@@ -1,0 +1,99 @@
+"""What the registry talks about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from towpath_core.verdicts import Verdict
+
+DIGEST = "towpath.digest"
+MONITORING = "towpath.monitoring"
+# The seven versions behind a model; each is the tag `towpath.<name>` of its version.
+PROVENANCE = ("commit", "data", "params", "environment", "pipeline", "nomenclature", "threshold")
+
+# What a ledger entry can tell of.
+REQUESTED = "requested"  # about to move; only where alias and ledger cannot change together
+PROMOTED = "promoted"
+ROLLED_BACK = "rolled_back"
+REFUSED = "refused"
+MOVES = (PROMOTED, ROLLED_BACK)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One registered version. `digest` is what it was registered with; empty if it was registered without one."""
+
+    name: str
+    version: int
+    created: datetime
+    run_id: str
+    source: str
+    digest: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    description: str = ""
+
+    @property
+    def ref(self) -> str:
+        return f"{self.name}/{self.version}"
+
+    def provenance(self) -> dict[str, str]:
+        """The seven versions, in their order; empty where the version does not say."""
+        return {name: self.tags.get(f"towpath.{name}", "") for name in PROVENANCE}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """One model: how many versions, the newest one (None: there is none), and where its aliases point."""
+
+    name: str
+    versions: int
+    latest: int | None
+    updated: datetime
+    aliases: Mapping[str, int]
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be recorded, and done if `event` is a move: the alias `level` of `model` goes to `version`.
+
+    `previous` is where the alias stood when the decision was made; if it stands elsewhere by then, nothing is done.
+    """
+
+    model: str
+    event: str
+    level: str
+    version: int
+    previous: int | None
+    actor: str
+    reason: str
+    digest: str
+    policy: str
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def moves(self) -> bool:
+        return self.event in MOVES
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """A decision as it was recorded; `hash` covers every other field, and `prev` is the hash of the entry before."""
+
+    seq: int
+    time: datetime
+    model: str
+    event: str
+    level: str
+    version: int
+    previous: int | None
+    actor: str
+    reason: str
+    digest: str
+    policy: str
+    verdicts: tuple[Verdict, ...]
+    hash: str
+    prev: str

@@ -1,0 +1,108 @@
+"""Where the registry lies: MLFLOW_TRACKING_URI, else a database and a folder of artifacts in TOWPATH_HOME."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import sqlite3
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from towpath_core.errors import CouldNot, Misused
+
+# The database schema of the MLflow that we are pinned to; registry/make_empty_store.py prints it.
+REVISION = "dc11669786a5"
+TEMPLATE = Path(__file__).parent / "empty_store.sqlite.gz"
+_SQLITE = "sqlite:///"
+
+
+def home(environ: Mapping[str, str]) -> Path:
+    """TOWPATH_HOME, else `towpath` in the user's data folder. It need not exist."""
+    if chosen := environ.get("TOWPATH_HOME"):
+        return Path(chosen).expanduser().absolute()
+    data = environ.get("XDG_DATA_HOME") or Path(environ.get("HOME") or Path.home()) / ".local" / "share"
+    return Path(data) / "towpath"
+
+
+def tracking_uri(environ: Mapping[str, str]) -> str:
+    """Where MLflow reads and writes: an http(s) address or `sqlite:///…` with an absolute path.
+
+    Raises: Misused for any other kind of store.
+    """
+    chosen = environ.get("MLFLOW_TRACKING_URI", "").strip()
+    if not chosen:
+        return f"{_SQLITE}{home(environ) / 'towpath.db'}"
+    if chosen.startswith(("http://", "https://")):
+        return chosen.rstrip("/")
+    if chosen.startswith(_SQLITE) and chosen != _SQLITE:
+        return f"{_SQLITE}{Path(chosen.removeprefix(_SQLITE)).absolute()}"
+    raise Misused(
+        f"MLFLOW_TRACKING_URI={chosen} is not a store that towpath can keep a ledger in",
+        hint="set it to http://…, https://… or sqlite:///…, or unset it to use TOWPATH_HOME",
+    )
+
+
+def database(environ: Mapping[str, str]) -> Path | None:
+    """The embedded database; None when a server holds the registry."""
+    uri = tracking_uri(environ)
+    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+
+
+def artifacts(environ: Mapping[str, str]) -> Path | None:
+    """The folder of the embedded artifacts, beside the database; None when a server holds them."""
+    found = database(environ)
+    return found.parent / "artifacts" if found else None
+
+
+def ensure_home(environ: Mapping[str, str]) -> None:
+    """Make the embedded database if it is not there; any number of processes may do so at once.
+
+    Raises: CouldNot if it cannot be written, or is of another MLflow than ours.
+    """
+    path = database(environ)
+    if path is None:
+        return
+    if not path.exists():
+        try:
+            _put_in_place(path)
+        except OSError as error:
+            raise CouldNot(
+                f"cannot make the registry {path}: {error.strerror or error}", hint="set TOWPATH_HOME to another folder"
+            ) from error
+    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        check_revision(connection, path)
+
+
+def check_revision(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise CouldNot unless the database has the tables of the MLflow that we are pinned to."""
+    try:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        if "locked" in str(error) or "readonly" in str(error):
+            raise
+        raise CouldNot(
+            f"{path} is not a registry: {error}", hint="point TOWPATH_HOME or MLFLOW_TRACKING_URI elsewhere"
+        ) from error
+    if row is None or row[0] != REVISION:
+        raise CouldNot(
+            f"{path} was made by another MLflow (its schema is {row[0] if row else 'unknown'}, expected {REVISION})",
+            hint=f"make a copy of it, then: mlflow db upgrade {_SQLITE}{path}",
+        )
+
+
+def _put_in_place(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(gzip.decompress(TEMPLATE.read_bytes()))
+        default = (path.parent / "artifacts" / "0").as_uri()
+        with contextlib.closing(sqlite3.connect(name)) as connection, connection:
+            connection.execute("UPDATE experiments SET artifact_location = ? WHERE experiment_id = 0", (default,))
+        os.chmod(name, 0o600)
+        with contextlib.suppress(FileExistsError):  # another process was first
+            os.link(name, path)
+    finally:
+        os.unlink(name)
