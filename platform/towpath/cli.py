@@ -8,10 +8,14 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from towpath_core.errors import TowpathError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # verb: (module under towpath.commands, one line of help, section of --help)
 VERBS: dict[str, tuple[str, str, str]] = {
@@ -59,6 +63,13 @@ class Switchboard(click.Group):
         """As click does, but `towpath init --help` explains `towpath new`."""
         _, command, rest = super().resolve_command(ctx, args)
         return (command.name if command else None), command, rest
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The verbs from the table; the options are click's."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(verb, help=text) for verb, (_, text, _) in VERBS.items() if verb.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for section in dict.fromkeys(section for _, _, section in VERBS.values()):
@@ -119,7 +130,8 @@ def _told(error: TowpathError, as_json: bool) -> int:
     if as_json:
         told = {"schema": 1, "error": {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}}
         click.echo(json.dumps(told, ensure_ascii=False))
-    click.echo(click.style("Error: ", fg="red", bold=True) + error.message, err=True)
+    colour = False if os.environ.get("NO_COLOR") else None
+    click.echo(click.style("Error: ", fg="red", bold=True) + error.message, err=True, color=colour)
     if error.hint:
         click.echo(f"Next:  {error.hint}", err=True)
     return error.exit_code
