@@ -38,6 +38,13 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "completion": ("completion", "Print the shell's completion script.", "Help"),
     "help": ("help", "Explain a topic: exit-codes, environment.", "Help"),
 }
+# No dependency of ours calls home either.
+NO_TELEMETRY = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DVC_NO_ANALYTICS": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+}
 # Words that people arrive with from other tools.
 SYNONYMS = {"init": "new", "assign": "promote", "log": "history", "status": "show", "repro": "run", "ls": "list"}
 
@@ -96,7 +103,8 @@ def towpath() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of one command; every error ends here, as one sentence and a next step."""
-    _silence_telemetry()
+    for name, value in NO_TELEMETRY.items():
+        os.environ.setdefault(name, value)
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         result = towpath.main(args=list(arguments), prog_name="towpath", standalone_mode=False)
@@ -139,14 +147,3 @@ def _told(error: TowpathError, as_json: bool) -> int:
 
 def _as_interrupt(_signum: int, _frame: object) -> None:
     raise KeyboardInterrupt
-
-
-def _silence_telemetry() -> None:
-    """No dependency of ours calls home either."""
-    for name, value in {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DVC_NO_ANALYTICS": "1",
-        "GX_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-    }.items():
-        os.environ.setdefault(name, value)

@@ -26,7 +26,7 @@ with underscores. `towpath run --experiment` is TOWPATH_RUN_EXPERIMENT=1; the op
 
     TOWPATH_HOME                  where models and their history are kept (~/.local/share/towpath)
     TOWPATH_DEBUG=1               shows the traceback behind an error
-    MLFLOW_TRACKING_URI           http(s)://… of a team's MLflow server, or sqlite:///… of a database; unset: TOWPATH_HOME
+    MLFLOW_TRACKING_URI           http(s)://… of a team's MLflow server, or sqlite:///… of a database; else TOWPATH_HOME
     MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD, MLFLOW_TRACKING_TOKEN
                                   who you are to that server
     DOCKER_HOST                   the Docker engine that builds and runs images
