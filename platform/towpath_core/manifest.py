@@ -5,6 +5,7 @@ Evaluation, registry, scoring and the image all read it from here.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -66,11 +67,23 @@ class Manifest:
     def read(cls, folder: Path) -> Manifest:
         """Raise CouldNot if it is not there, Misused if it is not a manifest of this schema."""
         path = folder / FILE
-        content = read_json(path, "the model's manifest")
+        return _checked(read_json(path, "the model's manifest"), str(path))
+
+    @classmethod
+    def parse(cls, content: bytes) -> Manifest:
+        """As `read`, from bytes that were read already. Raises: Misused."""
         try:
-            return _manifest(content)
-        except (KeyError, TypeError, ValueError) as error:
-            raise Misused(f"{path} is not a manifest of schema {SCHEMA}: {error}") from error
+            found = json.loads(content)
+        except ValueError as error:
+            raise Misused(f"{FILE} is not JSON: {error}") from error
+        return _checked(found, FILE)
+
+
+def _checked(content: Any, where: str) -> Manifest:
+    try:
+        return _manifest(content)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Misused(f"{where} is not a manifest of schema {SCHEMA}: {error}") from error
 
 
 def _manifest(content: Any) -> Manifest:
