@@ -50,8 +50,7 @@ def repro(project: Project, targets: Sequence[str] = (), on_line: Callable[[str]
     outcome, said, since = Outcome(), [], time.monotonic()
     with group(command, cwd=project.root, env=stage_environment()) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            line = line.rstrip("\n")
+        for line in map(str.rstrip, process.stdout):
             if told := _progress(line, outcome):
                 since = _timed(outcome, since)
                 on_line(told)
@@ -123,4 +122,6 @@ def tracked(project: Project, data: Path) -> str:
     try:
         return f"md5:{content['outs'][0]['md5']}"
     except (KeyError, IndexError, TypeError) as error:
-        raise Misused(f"{path.relative_to(project.root)} names no md5", hint=f"dvc add {data.relative_to(project.root)}") from error
+        raise Misused(
+            f"{path.relative_to(project.root)} names no md5", hint=f"dvc add {data.relative_to(project.root)}"
+        ) from error

@@ -17,9 +17,9 @@ INK, SECOND, FAINT = "#1f6f8b", "#c8553d", "#9aa5ab"
 @contextmanager
 def figure(path: Path, title: str, x: str, y: str) -> Iterator[Axes]:
     """Axes to draw on; the PNG is written when the block ends, without dates or versions in it."""
-    import matplotlib
+    import matplotlib as mpl
 
-    matplotlib.use("Agg")
+    mpl.use("Agg")
     from matplotlib.figure import Figure
 
     drawn = Figure(figsize=(7, 4.6), dpi=110, layout="constrained")
@@ -33,9 +33,13 @@ def figure(path: Path, title: str, x: str, y: str) -> Iterator[Axes]:
 
 
 def automatic_coding(
-    path: Path, rate: np.ndarray[Any, Any], accuracy: np.ndarray[Any, Any], point: tuple[float, float] | None, target: float
+    path: Path,
+    rate: np.ndarray[Any, Any],
+    accuracy: np.ndarray[Any, Any],
+    point: tuple[float, float] | None,
+    target: float,
 ) -> None:
-    """Accuracy of the automatically coded against the automatic coding rate, shares, shape (k,) each; the chosen point."""
+    """Accuracy of the automatically coded against their rate, shares, shape (k,) each, and the chosen point."""
     with figure(path, "Automatic coding", "automatic coding rate", "accuracy of the automatically coded") as axes:
         axes.plot(rate, accuracy, color=INK, linewidth=2)
         axes.axhline(target, color=FAINT, linestyle="--", linewidth=1)
@@ -43,7 +47,11 @@ def automatic_coding(
         if point is not None:
             axes.plot(*point, "o", color=SECOND, markersize=9)
             axes.annotate(
-                f"  threshold: {point[0]:.0%} coded,\n  {point[1]:.1%} right", point, va="top", color=SECOND, fontsize=10
+                f"  threshold: {point[0]:.0%} coded,\n  {point[1]:.1%} right",
+                point,
+                va="top",
+                color=SECOND,
+                fontsize=10,
             )
         axes.set_xlim(0, 1)
 
@@ -51,7 +59,7 @@ def automatic_coding(
 def reliability(
     path: Path, confidence: Sequence[float], accuracy: Sequence[float], counts: Sequence[int], ece: float
 ) -> None:
-    """Mean probability of the first answer against the share that was right, one point for each bin that has records."""
+    """Mean probability of the first answer against the share that was right, one point for each filled bin."""
     with figure(path, f"Reliability (ECE {ece:.3f})", "probability of the first answer", "share right") as axes:
         axes.plot([0, 1], [0, 1], color=FAINT, linestyle="--", linewidth=1)
         total = max(1, sum(counts))
@@ -73,7 +81,13 @@ def compared_shares(
 
 
 def over_time(
-    path: Path, title: str, waves: Sequence[str], values: Sequence[float], low: Sequence[float], high: Sequence[float], limit: float
+    path: Path,
+    title: str,
+    waves: Sequence[str],
+    values: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+    limit: float,
 ) -> None:
     """One value for each wave with its interval, and the limit that was fixed before."""
     with figure(path, title, "wave", "accuracy") as axes:
@@ -82,4 +96,17 @@ def over_time(
         axes.errorbar(places, values, yerr=errors, fmt="o-", color=INK, capsize=4)
         axes.axhline(limit, color=SECOND, linestyle="--", linewidth=1, label="limit")
         axes.set_xticks(places, list(waves))
+        axes.legend(frameon=False)
+
+
+def ranked(path: Path, title: str, names: Sequence[str], values: Sequence[float], limits: Sequence[float]) -> None:
+    """One bar for each name, the largest on top, with its own limit as a tick; red where the limit is passed."""
+    order = sorted(range(len(names)), key=lambda i: values[i])[-25:]
+    with figure(path, title, "PSI", "") as axes:
+        axes.barh(
+            [names[i].replace("_", " ") for i in order],
+            [values[i] for i in order],
+            color=[SECOND if values[i] > limits[i] else INK for i in order],
+        )
+        axes.plot([limits[i] for i in order], range(len(order)), "|", color="black", markersize=14, label="limit")
         axes.legend(frameon=False)

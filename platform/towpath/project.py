@@ -98,7 +98,7 @@ class Limit(Section):
 
 
 class Monitoring(Section):
-    """From where on a wave counts as drifted: PSI of an input, of the answers, of the confidence; points of accuracy lost."""
+    """From where on a wave counts as drifted: PSI of an input, an answer or the confidence; points of accuracy lost."""
 
     psi: Annotated[Number, Constrained(gt=0)] = 0.2
     accuracy_drop: Share = 0.05

@@ -25,6 +25,8 @@ from towpath_core.errors import CouldNot, NotFound, Refused
 from towpath_core.files import read_json, write_json
 from towpath_core.verdicts import Verdict
 from towpath_registry import evidence
+from towpath_registry.actor import actor
+from towpath_registry.mlflow_door import warm_up
 from towpath_registry.mlflow_views import run_link
 from towpath_registry.places import artifacts, ensure_home, tracking_uri
 from towpath_registry.store import open_store
@@ -35,6 +37,22 @@ if TYPE_CHECKING:
 
 _MADE_BY_RUN = ("dvc.lock", "reports")
 _PLOTS = "plots"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What the stages left, read once: everything that the MLflow run and the version are made from."""
+
+    project: Project
+    outcome: pipeline.Outcome
+    digest: str
+    versions: Mapping[str, str]
+    measured: Mapping[str, Any]
+    findings: tuple[Verdict, ...]
+    experiment: bool
+    by: str
+    started: datetime
+    ended: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +89,13 @@ def run(
         measured = read_json(project.reports / "metrics.json", "the evaluation's report")
         findings = tuple(Verdict(**finding) for finding in measured["findings"])
         versions = provenance(project, measured["threshold"]["value"])
-        known = None if experiment else _known(project.name, digest, versions, environ)
-        if known is not None:
+        if not experiment and (known := _known(project.name, digest, versions, environ)):
             return Result(project.name, known.version, known.run_id, False, findings, measured, outcome.stages)
         for difference in environment.differences(project.path("requirements.lock")):
             say(f"  note: {difference}")
-        written = _write(project, outcome, digest, versions, measured, findings, experiment, environ, started, clock)
-    run_id, version = written
+        by = actor(environ)
+        made = Made(project, outcome, digest, versions, measured, findings, experiment, by, started, clock())
+        run_id, version = _write(made, environ)
     return Result(project.name, version, run_id, True, findings, measured, outcome.stages)
 
 
@@ -125,15 +143,10 @@ def _warming_up(say: Callable[[str], None]) -> Callable[[str], None]:
         nonlocal begun
         if "running" in line and not begun:
             begun = True
-            threading.Thread(target=_import_mlflow, daemon=True).start()
+            threading.Thread(target=warm_up, daemon=True).start()
         say(line)
 
     return on_line
-
-
-def _import_mlflow() -> None:
-    with contextlib.suppress(Exception):  # whoever needs it next meets the same error, and says so
-        import mlflow  # noqa: F401
 
 
 def _known(name: str, digest: str, versions: Mapping[str, str], environ: Mapping[str, str]) -> ModelVersion | None:
@@ -146,70 +159,50 @@ def _known(name: str, digest: str, versions: Mapping[str, str], environ: Mapping
     return next((v for v in listed if all(v.tags.get(key) == value for key, value in same.items())), None)
 
 
-def _write(
-    project: Project,
-    outcome: pipeline.Outcome,
-    digest: str,
-    versions: Mapping[str, str],
-    measured: Mapping[str, Any],
-    findings: tuple[Verdict, ...],
-    experiment: bool,
-    environ: Mapping[str, str],
-    started: datetime,
-    clock: Clock,
-) -> tuple[str, int | None]:
+def _write(made: Made, environ: Mapping[str, str]) -> tuple[str, int | None]:
+    """The run's id and the version's number; the version is made last, so an interrupted write leaves none."""
     from towpath_registry.mlflow_door import Point, Tracking
 
     ensure_home(environ)
-    tracking = Tracking(tracking_uri(environ), artifacts(environ), actor(environ))
-    now = clock()
-    values = {key: value for key, value in measured["flat"].items() if value is not None}
-    seconds = {f"seconds/{stage}": spent for stage, spent in outcome.seconds.items()}
-    points = [Point(key, float(value), now) for key, value in {**values, **seconds}.items()]
+    project = made.project
+    tracking = Tracking(tracking_uri(environ), artifacts(environ), made.by)
+    values = {key: value for key, value in made.measured["flat"].items() if value is not None}
+    seconds = {f"seconds/{stage}": spent for stage, spent in made.outcome.seconds.items()}
+    points = [Point(key, float(value), made.ended) for key, value in {**values, **seconds}.items()]
     experiment_id = tracking.experiment(project.name, {"mlflow.experimentKind": "custom_model_development"})
     with tempfile.TemporaryDirectory(prefix="towpath-run-") as temporary:
         folder = Path(temporary)
         _gather(project, folder)
-        _write_evidence(project, folder, digest, measured, findings, now, actor(environ))
-        record = _record(project, outcome, versions, points, folder, experiment, started, now)
-        run_id = tracking.log_run(experiment_id, record)
+        _write_evidence(made, folder / evidence.FOLDER)
+        run_id = tracking.log_run(experiment_id, _record(made, points, folder))
     model_id = tracking.log_model(experiment_id, run_id, project.name, project.package, points)
-    if experiment:
+    if made.experiment:
         return run_id, None
-    tags = {f"towpath.{key}": value for key, value in versions.items()}
-    tags |= {"towpath.digest": digest, "towpath.task": project.settings.task}
-    description = _description(project, measured, findings, experiment_id, run_id)
-    return run_id, tracking.register(project.name, model_id, run_id, tags, description)
+    tags = {f"towpath.{key}": value for key, value in made.versions.items()}
+    tags |= {"towpath.digest": made.digest, "towpath.task": project.settings.task}
+    link = run_link(experiment_id, run_id)
+    return run_id, tracking.register(project.name, model_id, run_id, tags, _description(made, link))
 
 
-def _record(
-    project: Project,
-    outcome: pipeline.Outcome,
-    versions: Mapping[str, str],
-    points: list[Point],
-    folder: Path,
-    experiment: bool,
-    started: datetime,
-    now: datetime,
-) -> RunRecord:
+def _record(made: Made, points: list[Point], folder: Path) -> RunRecord:
     from towpath_registry.mlflow_door import RunRecord, Source
 
-    tags = {f"towpath.{key}": value for key, value in versions.items()}
-    tags |= {f"towpath.stage.{stage}": what for stage, what in outcome.stages.items()}
-    tags |= {"mlflow.source.git.commit": versions["commit"], "mlflow.runColor": "#1f6f8b"}
-    if experiment:
-        changed = git.changed(project.root)
+    tags = {f"towpath.{key}": value for key, value in made.versions.items()}
+    tags |= {f"towpath.stage.{stage}": what for stage, what in made.outcome.stages.items()}
+    tags["mlflow.source.git.commit"] = made.versions["commit"]
+    if made.experiment:
+        changed = git.changed(made.project.root)
         tags |= {"towpath.experiment": "true", "towpath.changed_files": str(len(changed))}
-    raw = project.settings.data.raw
+    raw = made.project.settings.data.raw
     return RunRecord(
-        name=f"{short(started)} {versions['commit'][:7]}{'*' if experiment else ''}",
-        started=started,
-        ended=now,
+        name=f"{short(made.started)} {made.versions['commit'][:7]}{' experiment' if made.experiment else ''}",
+        started=made.started,
+        ended=made.ended,
         tags=tags,
-        params=_flat(stages.params_of(project)),
+        params=_flat(stages.params_of(made.project)),
         metrics=points,
         artifacts=folder,
-        sources=[Source(raw, f"https://towpath.invalid/dvc/{raw}", versions["data"].removeprefix("md5:"))],
+        sources=[Source(raw, f"https://towpath.invalid/dvc/{raw}", made.versions["data"].removeprefix("md5:"))],
     )
 
 
@@ -228,24 +221,29 @@ def _put(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _write_evidence(
-    project: Project,
-    folder: Path,
-    digest: str,
-    measured: Mapping[str, Any],
-    findings: tuple[Verdict, ...],
-    now: datetime,
-    by: str,
-) -> None:
-    made = pipeline.outputs(pipeline.lock(project))
-    inputs = {path: made[path] for path in (project.settings.data.prepared, project.settings.data.splits) if path in made}
-    inputs["dvc.lock"] = sha256_file(project.path("dvc.lock"))
+def _write_evidence(made: Made, folder: Path) -> None:
+    project = made.project
+    outputs = pipeline.outputs(pipeline.lock(project))
+    data = project.settings.data
+    inputs = {path: outputs[path] for path in (data.prepared, data.splits) if path in outputs}
+    inputs["dvc.lock"] = made.versions["pipeline"]
     checks = checked(project)
-    common: dict[str, Any] = {"model": project.name, "digest": digest, "inputs": inputs, "made": now, "by": by}
-    quality = evidence.statement("quality", findings=findings, measures=measured["flat"], **common)
-    data = evidence.statement("data-checks", findings=checks, measures={"findings": float(len(checks))}, **common)
-    for name, content in (("quality", quality), ("data-checks", data)):
-        write_json(folder / evidence.FOLDER / f"{name}.json", content)
+    said = {
+        "quality": (made.findings, made.measured["flat"]),
+        "data-checks": (checks, {"findings": float(len(checks))}),
+    }
+    for kind, (findings, measures) in said.items():
+        content = evidence.statement(
+            kind,
+            model=project.name,
+            digest=made.digest,
+            findings=findings,
+            measures=measures,
+            inputs=inputs,
+            made=made.ended,
+            by=made.by,
+        )
+        write_json(folder / f"{kind}.json", content)
 
 
 def checked(project: Project) -> tuple[Verdict, ...]:
@@ -256,18 +254,15 @@ def checked(project: Project) -> tuple[Verdict, ...]:
     return tuple(Verdict(f["gate"], f["passed"], f["subject"], f["got"], f["expected"]) for f in rows)
 
 
-def _description(
-    project: Project, measured: Mapping[str, Any], findings: tuple[Verdict, ...], experiment_id: str, run_id: str
-) -> str:
+def _description(made: Made, link: str) -> str:
     """Markdown for the version's page in the MLflow UI."""
-    rows = "\n".join(
-        f"| {row['name']} | {row['value']:.3f} | {_between(row)} |" for row in measured["measures"] if row["value"] is not None
-    )
-    failed = [f"- {finding.reason}" for finding in findings if not finding.passed]
-    verdict = "All limits of towpath.yaml hold." if not failed else "Limits that do not hold:\n" + "\n".join(failed)
+    measured = [row for row in made.measured["measures"] if row["value"] is not None]
+    rows = "\n".join(f"| {row['name']} | {row['value']:.3f} | {_between(row)} |" for row in measured)
+    failed = [f"- {finding.reason}" for finding in made.findings if not finding.passed]
+    verdict = "Limits that do not hold:\n" + "\n".join(failed) if failed else "All limits of towpath.yaml hold."
     return (
-        f"**{project.settings.title}**\n\n{verdict}\n\n| measure | value | 95 % interval |\n|---|---|---|\n{rows}\n\n"
-        f"[Run, plots and evidence]({run_link(experiment_id, run_id)})\n"
+        f"**{made.project.settings.title}**\n\n{verdict}\n\n"
+        f"| measure | value | 95 % interval |\n|---|---|---|\n{rows}\n\n[Run, plots and evidence]({link})\n"
     )
 
 
@@ -283,4 +278,3 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         else:
             flat[f"{prefix}{key}"] = str(value)
     return flat
-

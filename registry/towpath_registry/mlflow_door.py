@@ -98,12 +98,10 @@ class Tracking:
             run = self._client.create_run(experiment_id, _ms(record.started), tags, record.name)
             run_id = str(run.info.run_id)
             try:
-                params = [Param(key, value) for key, value in record.params.items()]
-                for chunk in _chunks(params, 100):
-                    self._client.log_batch(run_id, params=chunk)
-                metrics = [Metric(p.key, p.value, _ms(p.time), p.step) for p in record.metrics]
-                for chunk in _chunks(metrics, 900):
-                    self._client.log_batch(run_id, metrics=chunk)
+                for params in _chunks([Param(key, value) for key, value in record.params.items()], 100):
+                    self._client.log_batch(run_id, params=params)
+                for metrics in _chunks([Metric(p.key, p.value, _ms(p.time), p.step) for p in record.metrics], 900):
+                    self._client.log_batch(run_id, metrics=metrics)
                 if record.sources:
                     self._client.log_inputs(run_id, datasets=[_dataset(source) for source in record.sources])
                 if record.artifacts is not None:
@@ -150,7 +148,10 @@ class Tracking:
             )
         return int(version.version)
 
-    def describe_version(self, name: str, version: int, tags: Mapping[str, str], description: str | None = None) -> None:
+    def describe_version(
+        self, name: str, version: int, tags: Mapping[str, str], description: str | None = None
+    ) -> None:
+        """Set tags, and the Markdown text that the version's page shows."""
         with _translated(f"describing {name}/{version}"):
             for key, value in tags.items():
                 self._client.set_model_version_tag(name, str(version), key, value)
@@ -186,6 +187,13 @@ class Tracking:
             return Path(mlflow.artifacts.download_artifacts(source, dst_path=str(to), tracking_uri=uri))
 
 
+def warm_up() -> None:
+    """Import MLflow now, so that nobody waits for it later; a failure is met again, and told, by whoever needs it."""
+    with contextlib.suppress(Exception):
+        import mlflow.data
+        import mlflow.tracking  # noqa: F401
+
+
 def _client(uri: str) -> MlflowClient:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -202,8 +210,9 @@ def _dataset(source: Source) -> Any:
     from mlflow.data.meta_dataset import MetaDataset
     from mlflow.entities import DatasetInput, InputTag
 
-    known = MetaDataset(HTTPDatasetSource(source.where), name=source.name, digest=source.digest[:36])
-    return DatasetInput(known._to_mlflow_entity(), [InputTag("mlflow.data.context", "training")])
+    where: Any = HTTPDatasetSource(source.where)  # type: ignore[no-untyped-call]
+    known = MetaDataset(where, name=source.name, digest=source.digest[:36])  # type: ignore[abstract]
+    return DatasetInput(known._to_mlflow_entity(), [InputTag("mlflow.data.context", "training")])  # noqa: SLF001
 
 
 def _ms(moment: datetime) -> int:
@@ -231,7 +240,7 @@ def _ours(doing: str, error: Exception) -> TowpathError:
     if code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
         return NotFound(f"{doing}: {text}", hint="towpath list")
     if "No space left" in str(error) or "disk is full" in str(error):
-        return CouldNot(f"{doing}: the disk is full", hint="make room, then run the same command again: nothing is lost")
+        return CouldNot(f"{doing}: the disk is full", hint="make room, then give the same command again")
     if "Connection" in type(error).__name__ or "Max retries" in text or "Failed to establish" in text:
         return CouldNot(f"{doing}: the MLflow server does not answer", hint="check MLFLOW_TRACKING_URI: towpath doctor")
     if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):

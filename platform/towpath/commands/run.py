@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@click.option("--experiment", is_flag=True, help="Write the MLflow run but register nothing; allows uncommitted changes.")
+@click.option(
+    "--experiment", is_flag=True, help="Write the MLflow run but register nothing; allows uncommitted changes."
+)
 @with_console
 def command(console: Console, experiment: bool) -> int:
     """Run the pipeline and register a candidate version.
@@ -56,7 +58,8 @@ def _content(result: Result) -> dict[str, object]:
 
 def _text(result: Result) -> str:
     if not result.new:
-        return f"Nothing changed: {result.name}/{result.version} stands.\nNext: towpath show {result.name}/{result.version}"
+        ref = f"{result.name}/{result.version}"
+        return f"Nothing changed: {ref} stands.\nNext: towpath show {ref}"
     rows = [
         (row["name"], f"{row['value']:.3f}" if row["value"] is not None else None, _interval(row), row["note"])
         for row in result.measures["measures"]

@@ -49,16 +49,23 @@ def read_raw() -> pd.DataFrame:
     try:
         return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", quoting=csv.QUOTE_MINIMAL)
     except (ValueError, EOFError, gzip.BadGzipFile, OSError) as error:
-        raise CouldNot(f"cannot read {project.settings.data.raw}: {type(error).__name__}", hint="dvc checkout") from error
+        raise CouldNot(
+            f"cannot read {project.settings.data.raw}: {type(error).__name__}", hint="dvc checkout"
+        ) from error
 
 
 def write_prepared(frame: pd.DataFrame) -> None:
-    """Write the prepared records. Raises: Misused if a column that towpath.yaml names is missing, or an id is not unique."""
+    """Write the prepared records.
+
+    Raises: Misused if a column that towpath.yaml names is missing, or an id is not unique.
+    """
     project = projects.load()
     data = project.settings.data
     wanted = [data.record_id, *project.input_names(), data.target, data.wave]
     if missing := [name for name in wanted if name not in frame.columns]:
-        raise Misused(f"the prepared data lack {', '.join(missing)}", hint="mend src/…/prepare.py or towpath.yaml, data")
+        raise Misused(
+            f"the prepared data lack {', '.join(missing)}", hint="mend src/…/prepare.py or towpath.yaml, data"
+        )
     if frame[data.record_id].isna().any() or frame[data.record_id].duplicated().any():
         raise Misused(f"{data.record_id} is not unique", hint="give each record its own id in src/…/prepare.py")
     frame = frame.astype(dict.fromkeys((data.record_id, data.target, data.wave), "str"))
@@ -72,7 +79,9 @@ def training_data(part: str) -> tuple[pd.DataFrame, np.ndarray[Any, Any]]:
     The test part is not to be had here: it is for the evaluation alone.
     """
     if part not in ("train", "validation"):
-        raise Misused(f"training sees no part {part!r}", hint='use training_data("train") or training_data("validation")')
+        raise Misused(
+            f"training sees no part {part!r}", hint='use training_data("train") or training_data("validation")'
+        )
     project = projects.load()
     frame = part_of(project, part)
     return frame[project.input_names()], frame[project.settings.data.target].to_numpy(dtype=object).astype(str)
@@ -111,11 +120,13 @@ def _parquet(project: Project, relative: str) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except (pa.ArrowInvalid, OSError) as error:
-        raise CouldNot(f"{relative} is damaged: {type(error).__name__}", hint=f"rm {relative} && towpath run") from error
+        raise CouldNot(
+            f"{relative} is damaged: {type(error).__name__}", hint=f"rm {relative} && towpath run"
+        ) from error
 
 
 def stage(work: Callable[[Project], None]) -> None:
-    """Run one stage of the platform on the project around the working folder; an error is one sentence and an exit code."""
+    """Run a stage on the project around the working folder; an error is one sentence and an exit code."""
     try:
         work(projects.load())
     except TowpathError as error:

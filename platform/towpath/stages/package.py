@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -24,7 +23,7 @@ def main() -> None:
 
 
 def package(project: Project) -> None:
-    """Write package/: the model, its manifest, examples with the answers that evaluation gave them, lock, model card."""
+    """Write package/: the model, its manifest, examples with the answers to them, lock, model card."""
     scratch = project.path(".dvc/tmp")
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="package-", dir=scratch) as temporary:
@@ -37,8 +36,9 @@ def package(project: Project) -> None:
 
 
 def _fill(project: Project, folder: Path) -> None:
-    from towpath_core.model_files import mlmodel
     from towpath_serve.predictor import Predictor
+
+    from towpath_core.model_files import mlmodel
 
     measured = read_json(project.reports / "metrics.json", "the evaluation's report")
     _copy(project.trained, folder / "model.skops", "towpath run")
@@ -52,18 +52,18 @@ def _fill(project: Project, folder: Path) -> None:
     expected = Predictor.open(folder).answer(project.settings.examples)
     rejected = [answer["reason"] for answer in expected if answer["decision"] == "rejected"]
     if rejected:
-        raise Mismatch(f"an example of towpath.yaml is no good record: {rejected[0]}", hint="mend towpath.yaml, examples")
+        raise Mismatch(
+            f"an example of towpath.yaml is no good record: {rejected[0]}", hint="mend towpath.yaml, examples"
+        )
     write_json(folder / "expected.json", expected)
     for path in folder.rglob("*"):
-        os.chmod(path, 0o644)
+        path.chmod(0o644)
 
 
 def manifest(project: Project, threshold: float | None) -> Manifest:
     """What towpath.yaml says of the model, with the threshold that evaluation chose."""
     settings = project.settings
-    inputs = tuple(
-        Field(field.name, field.type, field.required, field.max_length) for field in settings.data.inputs
-    )
+    inputs = tuple(Field(field.name, field.type, field.required, field.max_length) for field in settings.data.inputs)
     levels = settings.nomenclature.levels
     return Manifest(
         name=settings.name,
@@ -84,7 +84,6 @@ def _copy(source: Path, target: Path, hint: str) -> None:
     if not source.is_file():
         raise NotFound(f"{source.name} is missing", hint=hint)
     shutil.copyfile(source, target)
-
 
 
 if __name__ == "__main__":

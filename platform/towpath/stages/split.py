@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from towpath import stages, tasks
 from towpath_core.errors import Misused, Refused
-from towpath_core.files import written_whole
+from towpath_core.files import write_json, written_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +24,6 @@ def split(project: Project) -> None:
     from towpath_checks.rules.leakage import Leakage
 
     from towpath.checking import dataset
-    from towpath_core.files import write_json
 
     settings = _settings(stages.params())
     data = project.settings.data
@@ -46,8 +45,10 @@ def split(project: Project) -> None:
         raise Refused(f"the split leaks: {finding.got}")
 
 
-def assign(keys: pd.Series[str], labels: pd.Series[str], *, test: float, validation: float, seed: int) -> pd.Series[str]:
-    """The part of each record, shape (n,): within each label, keys are ordered by a seeded hash and cut by their shares.
+def assign(
+    keys: pd.Series[str], labels: pd.Series[str], *, test: float, validation: float, seed: int
+) -> pd.Series[str]:
+    """The part of each record, shape (n,): within each label, keys are ordered by a seeded hash and cut by shares.
 
     A key's place depends on itself and the seed alone, so records that come later move few others. A label with one
     key only goes to train: it could not be learnt otherwise.
@@ -69,9 +70,9 @@ def assign(keys: pd.Series[str], labels: pd.Series[str], *, test: float, validat
 
 
 def _settings(params: dict[str, Any]) -> dict[str, Any]:
-    chosen = params.get("split")
     try:
-        settings = {"test": float(chosen["test"]), "validation": float(chosen["validation"]), "seed": int(chosen["seed"])}
+        chosen = dict(params["split"])
+        settings = {**{part: float(chosen[part]) for part in ("test", "validation")}, "seed": int(chosen["seed"])}
     except (KeyError, TypeError, ValueError) as error:
         raise Misused("params.yaml, split: expected test, validation and seed", hint="mend params.yaml") from error
     if not (settings["test"] > 0 and settings["validation"] > 0 and settings["test"] + settings["validation"] < 1):
