@@ -14,6 +14,7 @@ import sqlite3
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from towpath_registry import tables
 from towpath_registry.places import TEMPLATE
@@ -26,11 +27,10 @@ def make() -> tuple[bytes, str]:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.db"
-        SqlAlchemyStore(f"sqlite:///{path}", f"{folder}/artifacts")
+        open_database: Any = SqlAlchemyStore
+        open_database(f"sqlite:///{path}", f"{folder}/artifacts")
         with contextlib.closing(sqlite3.connect(path)) as connection:
-            connection.execute(
-                "UPDATE experiments SET artifact_location = '', creation_time = 0, last_update_time = 0"
-            )
+            connection.execute("UPDATE experiments SET artifact_location = '', creation_time = 0, last_update_time = 0")
             tables.create(connection)
             connection.commit()
             connection.execute("VACUUM")

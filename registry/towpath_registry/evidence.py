@@ -1,12 +1,15 @@
 """Evidence: one statement about one model digest, in the form of an in-toto Statement v1.
 
 The subject is the model folder's `dirHash`; measures are decimal text, because a statement holds no floats.
+`statement` writes one; `Statement.parse` reads one that anybody may have written.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +18,8 @@ from towpath_core.verdicts import Verdict, all_passed
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 FOLDER = "evidence"
+LARGEST = 4 << 20  # bytes of one statement
+_UNREADABLE = "unreadable"
 
 
 def predicate_type(kind: str) -> str:
@@ -55,3 +60,56 @@ def statement(
 def decimal(value: float | None) -> str:
     """Six decimals; `not assessed` for what is no number."""
     return "not assessed" if value is None or not math.isfinite(value) else f"{value:.6f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement: of which kind, about which models (name to digest), with which verdict and findings."""
+
+    kind: str
+    subjects: Mapping[str, str]
+    passed: bool
+    measures: Mapping[str, str]
+    findings: tuple[Verdict, ...]
+    made: str
+    by: str
+
+    @classmethod
+    def parse(cls, content: Mapping[str, Any]) -> Statement:
+        """Raise ValueError, with the reason, for anything but a complete statement."""
+        if _UNREADABLE in content:
+            raise ValueError(content[_UNREADABLE])
+        try:
+            said = content["predicate"]
+            kind = str(said["kind"])
+            if content["_type"] != STATEMENT or content["predicateType"] != predicate_type(kind):
+                raise ValueError(f"it is not a {STATEMENT} of its kind")
+            if said["verdict"] not in ("passed", "failed"):
+                raise ValueError("its verdict is neither passed nor failed")
+            return cls(
+                kind=kind,
+                subjects={s["name"]: f"sha256:{s['digest']['dirHash']}" for s in content["subject"]},
+                passed=said["verdict"] == "passed",
+                measures={str(name): str(value) for name, value in said["measures"].items()},
+                findings=tuple(_finding(found) for found in said["findings"]),
+                made=str(said["made"]),
+                by=str(said["by"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"a part is missing or of the wrong kind: {error}") from error
+
+
+def decoded(name: str, content: bytes) -> dict[str, Any]:
+    """The statement in a file; what is no JSON object comes back as a statement that says so, and proves nothing."""
+    try:
+        found = json.loads(content) if len(content) <= LARGEST else None
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()  # no NaN, no half characters
+    except (ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {_UNREADABLE: f"{name} is no JSON object of at most {LARGEST} bytes"}
+
+
+def _finding(found: Mapping[str, Any]) -> Verdict:
+    if not isinstance(found["passed"], bool):
+        raise TypeError("passed is neither true nor false")
+    return Verdict(found["gate"], found["passed"], *(str(found[key]) for key in ("subject", "got", "expected")))

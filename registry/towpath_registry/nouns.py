@@ -46,10 +46,9 @@ class ModelVersion:
 
 @dataclass(frozen=True, slots=True)
 class ModelSummary:
-    """One model: how many versions, the newest one (None: there is none), and where its aliases point."""
+    """One model: its newest version (None: there is none), and where its aliases point."""
 
     name: str
-    versions: int
     latest: int | None
     updated: datetime
     aliases: Mapping[str, int]

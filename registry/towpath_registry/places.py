@@ -94,6 +94,7 @@ def check_revision(connection: sqlite3.Connection, path: Path) -> None:
 
 def _put_in_place(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    # for the owner alone, as mkstemp makes it: a team shares a server, not a file
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -101,8 +102,7 @@ def _put_in_place(path: Path) -> None:
         default = (path.parent / "artifacts" / "0").as_uri()
         with contextlib.closing(sqlite3.connect(name)) as connection, connection:
             connection.execute("UPDATE experiments SET artifact_location = ? WHERE experiment_id = 0", (default,))
-        os.chmod(name, 0o600)
         with contextlib.suppress(FileExistsError):  # another process was first
             os.link(name, path)
     finally:
-        os.unlink(name)
+        Path(name).unlink()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from towpath_core.clock import Clock, utc_now
-from towpath_core.errors import NotFound
+from towpath_core.errors import CouldNot, NotFound
 from towpath_core.refs import ModelRef
 from towpath_registry import places
 from towpath_registry.nouns import Decision, LedgerEntry, ModelSummary, ModelVersion
@@ -31,7 +31,7 @@ class ModelStore(Protocol):
         """Raise NotFound for an unknown model, version or alias."""
 
     def ledger(self, name: str) -> list[LedgerEntry]:
-        """The entries about a model, oldest first. Raises: NotFound for an unknown model, Mismatch for a broken chain."""
+        """The entries about a model, oldest first. Raises: NotFound, and Mismatch where the chain is broken."""
 
     def model_folder(self, version: ModelVersion) -> AbstractContextManager[Path]:
         """The version's packaged files, in a folder that is only to be read, and may be gone after the block."""
@@ -71,11 +71,28 @@ def no_model(name: str, known: Iterable[str]) -> NotFound:
     return NotFound(f"there is no model {name}", hint=meant)
 
 
-def no_version(ref: ModelRef, versions: Sequence[ModelVersion]) -> NotFound:
+def no_version(ref: ModelRef, aliases: Iterable[str], latest: int | None) -> NotFound:
     """The error for an unknown version or alias of a model that is known."""
     if ref.alias is not None:
-        known = sorted({alias for version in versions for alias in version.aliases})
-        there = f"it has {', '.join(known)}" if known else "it has none"
+        known = ", ".join(sorted(aliases))
+        there = f"it has {known}" if known else "it has none"
         return NotFound(f"{ref.name} has no alias {ref.alias}: {there}", hint=f"towpath show {ref.name}")
-    newest = f"the newest is {versions[0].ref}" if versions else "it has none"
+    newest = f"the newest is {ref.name}/{latest}" if latest else "it has none"
     return NotFound(f"there is no version {ref}: {newest}", hint=f"towpath show {ref.name}")
+
+
+def found(ref: ModelRef, versions: Sequence[ModelVersion]) -> ModelVersion:
+    """The version of that number or alias. Raises: NotFound."""
+    for version in versions:
+        if version.version == ref.version or (ref.alias is not None and ref.alias in version.aliases):
+            return version
+    aliases = [alias for version in versions for alias in version.aliases]
+    raise no_version(ref, aliases, versions[0].version if versions else None)
+
+
+def changed_meanwhile(decision: Decision) -> CouldNot:
+    """The error for a move whose alias or version is no longer what the decision saw."""
+    return CouldNot(
+        f"{decision.model} changed while {decision.level} was being decided; nothing was moved",
+        hint="run the same command again: it decides anew",
+    )

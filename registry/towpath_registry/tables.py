@@ -8,22 +8,22 @@ from towpath_core.errors import Mismatch
 
 LEDGER = "towpath_ledger"
 # No STRICT table: the SQLite of older systems could not even open the database then.
-_TABLE = f"""CREATE TABLE {LEDGER}(seq INTEGER PRIMARY KEY CHECK(seq > 0),
+_TABLE = """CREATE TABLE towpath_ledger(seq INTEGER PRIMARY KEY CHECK(seq > 0),
  body BLOB NOT NULL CHECK(typeof(body) = 'blob'),
  prev BLOB NOT NULL CHECK(typeof(prev) = 'blob' AND length(prev) = 32),
  hash BLOB NOT NULL UNIQUE CHECK(typeof(hash) = 'blob' AND length(hash) = 32))"""
 # REPLACE deletes without firing a delete trigger, so the insert trigger refuses it.
 _TRIGGERS = {
-    f"{LEDGER}_no_update": f"""CREATE TRIGGER {LEDGER}_no_update BEFORE UPDATE ON {LEDGER}
+    "towpath_ledger_no_update": """CREATE TRIGGER towpath_ledger_no_update BEFORE UPDATE ON towpath_ledger
  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
-    f"{LEDGER}_no_delete": f"""CREATE TRIGGER {LEDGER}_no_delete BEFORE DELETE ON {LEDGER}
+    "towpath_ledger_no_delete": """CREATE TRIGGER towpath_ledger_no_delete BEFORE DELETE ON towpath_ledger
  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
-    f"{LEDGER}_link": f"""CREATE TRIGGER {LEDGER}_link BEFORE INSERT ON {LEDGER} BEGIN
+    "towpath_ledger_link": """CREATE TRIGGER towpath_ledger_link BEFORE INSERT ON towpath_ledger BEGIN
  SELECT RAISE(ABORT, 'the ledger is append-only') WHERE EXISTS(
-  SELECT 1 FROM {LEDGER} WHERE seq = NEW.seq OR hash = NEW.hash);
+  SELECT 1 FROM towpath_ledger WHERE seq = NEW.seq OR hash = NEW.hash);
  SELECT RAISE(ABORT, 'not the next entry of the ledger') WHERE
-  NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM {LEDGER})
-  OR NEW.prev IS NOT coalesce((SELECT hash FROM {LEDGER} ORDER BY seq DESC LIMIT 1), zeroblob(32)); END""",
+  NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM towpath_ledger)
+  OR NEW.prev IS NOT coalesce((SELECT hash FROM towpath_ledger ORDER BY seq DESC LIMIT 1), zeroblob(32)); END""",
 }
 
 
