@@ -101,23 +101,24 @@ def towpath() -> None:
     """
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], commands: click.Group = towpath) -> int:
     """The exit code of one command; every error ends here, as one sentence and a next step."""
     for name, value in NO_TELEMETRY.items():
         os.environ.setdefault(name, value)
     signal.signal(signal.SIGTERM, _as_interrupt)
+    out = sys.stdout
     try:
-        result = towpath.main(args=list(arguments), prog_name="towpath", standalone_mode=False)
+        result = commands.main(args=list(arguments), prog_name="towpath", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
     except click.ClickException as error:
         error.show()
         return 2
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted. Nothing is left half done; the same command takes it up again.", err=True)
         return 130
+    except SystemExit as stop:  # click's own way out: completion is done, or the reader of a pipe went away
+        return stop.code if sys.stdout is out and isinstance(stop.code, int) else 141
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from towpath import project
+from towpath_core.errors import CouldNot, Misused, NotFound
+
+SETTINGS: dict[str, Any] = {
+    "schema": 1,
+    "name": "occupation-coder",
+    "task": "coding",
+    "title": "Occupations from job titles",
+    "owners": {"methodologist": "A. Person"},
+    "scope": {"driver": "less clerical coding"},
+    "data": {
+        "raw": "data/raw.csv.gz",
+        "inputs": [{"name": "text", "type": "string"}],
+        "target": "code",
+        "wave": "wave",
+        "train_waves": ["base"],
+    },
+    "nomenclature": {"name": "SOC", "version": "2010", "file": "nomenclature/soc2010.csv", "levels": [1, 4]},
+    "threshold": {"target": 0.9},
+    "limits": {"accuracy": {"at_least": 0.5}},
+    "examples": [{"text": "baker"}],
+}
+
+
+def make(folder: Path, **changes: Any) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "towpath.yaml").write_text(yaml.safe_dump({**SETTINGS, **changes}, sort_keys=False))
+    return folder
+
+
+def refusal(folder: Path, **changes: Any) -> str:
+    with pytest.raises(Misused) as refused:
+        project.load(make(folder, **changes))
+    return refused.value.message
+
+
+def test_a_project_is_found_from_any_folder_below_it(tmp_path: Path) -> None:
+    root = make(tmp_path / "coder")
+    below = root / "src" / "occupation_coder"
+    below.mkdir(parents=True)
+    found = project.load(below)
+    assert (found.root, found.name, found.input_names()) == (root, "occupation-coder", ["text"])
+
+
+def test_the_nearest_project_counts(tmp_path: Path) -> None:
+    make(tmp_path / "outer")
+    inner = make(tmp_path / "outer" / "inner", name="inner-model")
+    assert project.load(inner).name == "inner-model"
+
+
+def test_outside_a_project_the_way_in_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"there is no towpath\.yaml here or above") as refused:
+        project.load(tmp_path)
+    assert refused.value.hint == "cd into a project, or make one: towpath new occupation-coder --template coding"
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    gone, before = tmp_path / "gone", Path.cwd()
+    gone.mkdir()
+    try:
+        os.chdir(gone)
+        gone.rmdir()
+        with pytest.raises(CouldNot, match="the working folder is gone"):
+            project.load()
+    finally:
+        os.chdir(before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"schema": 2}, "schema: expected 1"),
+        ({"name": "Occupation Coder"}, "name: 'Occupation Coder' is not a good name; use lower-case letters"),
+        ({"limits": {}}, "limits: "),
+        ({"limits": {"accuracy": {}}}, "limits.accuracy: expected at_least or at_most"),
+        ({"threshold": {"target": 1.0}}, "threshold.target: expected less than 1"),
+        ({"threshold": {"target": 0.9, "when": "later"}}, "threshold.when: no such key"),
+        ({"data": {**SETTINGS["data"], "inputs": []}}, "data.inputs: "),
+        ({"data": {**SETTINGS["data"], "train_waves": []}}, "data.train_waves: "),
+        ({"data": {**SETTINGS["data"], "train_waves": [2015]}}, "data.train_waves.0: expected text"),
+        ({"examples": []}, "examples: "),
+        ({"examples": [{"txt": "baker"}]}, "examples.0 has txt, which data.inputs does not name"),
+        ({"surprise": 1}, "surprise: no such key"),
+    ],
+)
+def test_settings_that_do_not_fit_are_told_by_key(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+    message = refusal(tmp_path, **changes)
+    assert told in message
+    assert message.startswith("towpath.yaml, line ")
+
+
+def test_what_nobody_set_has_a_careful_default(tmp_path: Path) -> None:
+    settings = project.load(make(tmp_path)).settings
+    assert (settings.checks.min_per_class, settings.monitoring.psi, settings.threshold.confidence) == (2, 0.2, 0.95)
+
+
+def test_a_project_knows_where_its_files_lie(tmp_path: Path) -> None:
+    found = project.load(make(tmp_path))
+    places = (found.prepared, found.splits, found.trained, found.package, found.reports, found.path("params.yaml"))
+    assert [place.relative_to(tmp_path).as_posix() for place in places] == [
+        "data/prepared.parquet",
+        "data/splits.parquet",
+        "model/model.skops",
+        "package",
+        "reports",
+        "params.yaml",
+    ]
+
+
+def test_stages_run_with_the_python_that_runs_towpath() -> None:
+    import sys
+
+    assert project.stage_environment()["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
