@@ -56,17 +56,23 @@ def assign(
     import pandas as pd
 
     first = pd.DataFrame({"key": keys, "label": labels}).drop_duplicates("key")
-    first["order"] = [hashlib.blake2b(f"{seed}:{key}".encode(), digest_size=8).hexdigest() for key in first["key"]]
+    first["order"] = [_hash(seed, "key", key) for key in first["key"]]
     first = first.sort_values(["label", "order"])
     size = first.groupby("label")["key"].transform("size")
     rank = first.groupby("label").cumcount()
-    shift = first.groupby("label")["order"].transform("first").map(lambda text: int(text, 16) / 2**64)
-    n_test = (size * test + shift).astype(int).clip(upper=size - 1)
-    n_validation = (size * validation + (1 - shift)).astype(int).clip(upper=size - 1 - n_test)
+    # A label of few keys is rounded up or down by its own seeded hash, so that the shares hold over all of them.
+    rounding = {part: first["label"].map(lambda label, part=part: _hash(seed, part, label)) for part in ("t", "v")}
+    n_test = (size * test + rounding["t"]).astype(int).clip(upper=size - 1)
+    n_validation = (size * validation + rounding["v"]).astype(int).clip(upper=size - 1 - n_test)
     first["part"] = "train"
     first.loc[rank < n_test, "part"] = "test"
     first.loc[(rank >= n_test) & (rank < n_test + n_validation), "part"] = "validation"
     return keys.map(first.set_index("key")["part"])
+
+
+def _hash(seed: int, what: str, text: str) -> float:
+    """At least 0 and less than 1, evenly spread."""
+    return int.from_bytes(hashlib.blake2b(f"{seed}:{what}:{text}".encode(), digest_size=6).digest(), "big") / 2**48
 
 
 def _settings(params: dict[str, Any]) -> dict[str, Any]:
