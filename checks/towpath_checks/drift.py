@@ -57,7 +57,7 @@ def profile(frame: pd.DataFrame, bins: int = 10) -> dict[str, Any]:
     return {"schema": SCHEMA, "records": len(frame), "columns": columns}
 
 
-def compare(profile: Mapping[str, Any], frame: pd.DataFrame, *, limit: float = 0.2, seed: int = 0) -> list[Drift]:
+def compare(profile: Mapping[str, Any], frame: pd.DataFrame, limit: float = 0.2, *, seed: int = 0) -> list[Drift]:
     """One Drift for each column of the profile, in its order.
 
     Raises: Refused for an empty frame or one that lacks a column, Misused for what is no profile.
@@ -68,6 +68,20 @@ def compare(profile: Mapping[str, Any], frame: pd.DataFrame, *, limit: float = 0
     if missing := [name for name in columns if name not in frame.columns]:
         raise Refused(f"the records lack {', '.join(missing)}, which the profile has")
     return [_drift(name, column, frame[name], limit, seed) for name, column in columns.items()]
+
+
+def shares(profile: Mapping[str, Any], frame: pd.DataFrame, name: str) -> dict[str, tuple[float, float]]:
+    """Of one category of the profile: each value's share there and in the frame, then those of `other` and `missing`.
+
+    Raises: as `compare`, and Refused for a column that is no category of the profile.
+    """
+    column = _columns(profile).get(name)
+    if column is None or column.get("kind") != "category" or name not in frame.columns or not len(frame):
+        raise Refused(f"{name} is no category of both the profile and the records")
+    old = [*column["counts"], column["other"], column["missing"] or 0]
+    new = _category_counts(column, frame[name])
+    named = [*column["values"], "other", "missing"]
+    return {value: (a / sum(old), b / len(frame)) for value, a, b in zip(named, old, new, strict=True) if a or b}
 
 
 def psi(reference: npt.ArrayLike, counts: npt.ArrayLike) -> float:

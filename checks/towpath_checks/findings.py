@@ -1,0 +1,69 @@
+"""What one check of the data said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Severity = Literal["error", "warning"]
+EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule's or expectation's answer. `passed` None: not assessed, which is no pass.
+
+    Of `total` records, `count` are not as expected. `examples` are a few record ids or codes, never a record's content.
+    A `warning` advises; an `error` that is not passed makes the data unfit.
+    """
+
+    gate: str
+    subject: str
+    passed: bool | None
+    got: str
+    expected: str
+    severity: Severity = "error"
+    count: int | None = None
+    total: int | None = None
+    examples: tuple[str, ...] = ()
+
+    @property
+    def blocks(self) -> bool:
+        return self.severity == "error" and self.passed is False
+
+    @property
+    def share(self) -> float | None:
+        return self.count / self.total if self.count is not None and self.total else None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "gate": self.gate,
+            "severity": self.severity,
+            "passed": self.passed,
+            "subject": self.subject,
+            "got": self.got,
+            "expected": self.expected,
+            "count": self.count,
+            "total": self.total,
+            "share": self.share,
+            "examples": list(self.examples),
+        }
+
+
+def fit(findings: Iterable[Finding]) -> bool:
+    """Whether nothing blocks, and something that could block was assessed."""
+    said = list(findings)
+    return not any(f.blocks for f in said) and any(f.severity == "error" and f.passed for f in said)
+
+
+def of_records(count: int, total: int) -> str:
+    """4 of 28,516 records (0.014 %)."""
+    share = f" ({100 * count / total:.2g} %)" if count and total else ""
+    return f"{count:,} of {total:,} records{share}"
+
+
+def some(examples: Iterable[object]) -> tuple[str, ...]:
+    """The first few, as text, each on one line and of a bounded length."""
+    first = [str(example) for _, example in zip(range(EXAMPLES), examples, strict=False)]
+    return tuple("".join(c if c.isprintable() else "�" for c in text)[:40] for text in first)

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from towpath_checks.dataset import Dataset
+from towpath_checks.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantColumns:
+    """Each input and the label hold two different values or more; a column that is empty or constant tells nothing."""
+
+    severity: Severity = "error"
+
+    def judge(self, data: Dataset) -> Finding:
+        columns = (*data.inputs, data.target)
+        values = {name: _values(data.frame[name]) for name in columns}
+        empty = [name for name in columns if values[name] == 0]
+        constant = [name for name in columns if values[name] == 1]
+        parts = [f"{', '.join(found)} {what}" for found, what in ((empty, "empty"), (constant, "constant")) if found]
+        return Finding(
+            "constant_columns",
+            "the inputs and the label",
+            not parts,
+            "; ".join(parts) or f"{len(columns)} columns that vary",
+            "two different values or more in each",
+            self.severity,
+            len(empty) + len(constant),
+            len(columns),
+        )
+
+
+def _values(column: pd.Series[Any]) -> int:
+    """How many different values: 0, 1, or 2 for more."""
+    return min(2, len({str(value).strip() for value in column.dropna().unique()} - {""}))
