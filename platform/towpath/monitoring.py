@@ -30,12 +30,12 @@ from towpath_registry.store import open_store
 
 if TYPE_CHECKING:
     import pandas as pd
-    from towpath_checks.drift import Drift
-    from towpath_serve.predictor import Predictor
 
+    from towpath_checks.drift import Drift
     from towpath_checks.measures import Measure
     from towpath_registry.mlflow_door import Tracking
     from towpath_registry.nouns import ModelVersion
+    from towpath_serve.predictor import Predictor
 
 _VIEW = "towpath-monitoring"
 
@@ -81,9 +81,8 @@ def monitor(
 
     Raises: NotFound for an unknown version or without arrived waves, Misused for a wave that is not in the data.
     """
-    from towpath_serve.predictor import Predictor
-
     from towpath_registry.mlflow_door import Tracking
+    from towpath_serve.predictor import Predictor
 
     store = open_store(environ)
     version = store.version(ref)
@@ -138,8 +137,8 @@ def compare(
     answered = measuring.answer_frame(project, said)
     limit = float(settings.monitoring.psi)
     drifts = [
-        *drift.compare(reference["inputs"], features, limit),
-        *drift.compare(reference["answers"], answered, limit),
+        *drift.compare(reference["inputs"], features, limit=limit),
+        *drift.compare(reference["answers"], answered, limit=limit),
     ]
     threshold = predictor.manifest.threshold
     truth = frame[settings.data.target].fillna("").astype(str).to_numpy(dtype=str)
@@ -215,11 +214,14 @@ def _first(wave: Wave) -> str:
 
 
 def _shares(profile: Mapping[str, Any], answered: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Share of each answer (coarsest level) in the reference and in the wave."""
-    from towpath_checks import drift
-
-    found: dict[str, tuple[float, float]] = drift.shares(profile, answered, "answer")
-    return found
+    """Each answer of the reference: its share there, and in the wave."""
+    column = profile["columns"]["answer"]
+    counts = answered["answer"].value_counts()
+    named = zip(column["values"], column["counts"], strict=True)
+    return {
+        value: (count / profile["records"], float(counts.get(value, 0)) / len(answered))
+        for value, count in sorted(named)
+    }
 
 
 def _write(

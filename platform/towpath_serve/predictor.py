@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from towpath_core import manifest as manifests
-from towpath_core import model_files, skops_files
+from towpath_core import model_files
 from towpath_core.digests import dir_hash
-from towpath_core.errors import Mismatch, Refused
+from towpath_core.errors import CouldNot, Mismatch, Refused
 from towpath_core.manifest import Manifest
+from towpath_core.verdicts import all_passed
 from towpath_serve import loading, proof
 from towpath_serve.records import Columns, Vetted, columns_of, vet
 
@@ -59,10 +60,12 @@ class Predictor:
         found = model_files.digest(files)
         if digest is not None:
             _same(found, digest, folder)
-        if refusals := [verdict for verdict in model_files.inspect_files(files) if not verdict.passed]:
-            raise Refused(f"the model in {folder} may not be loaded: {refusals[0].reason}")
+        verdicts, archive = model_files.examine(files)
+        if archive is None or not all_passed(verdicts):
+            refusal = next(verdict for verdict in verdicts if not verdict.passed)
+            raise Refused(f"the model in {folder} may not be loaded: {refusal.reason}")
         manifest = Manifest.parse(files[manifests.FILE])
-        model = loading.build(skops_files.read(files[model_files.MODEL]))
+        model = loading.build(archive)
         examples, expected = (_list(files, name) for name in (model_files.EXAMPLE, model_files.EXPECTED))
         return cls(manifest, model.classes_, found, version or manifest.name, examples, expected, model)
 
@@ -143,6 +146,20 @@ class Predictor:
             "threshold": self.manifest.threshold.value,
             "model": self.version,
         }
+
+
+def load_model(path: Path) -> Any:
+    """The fitted classifier of one model.skops, by the rules that hold for a package.
+
+    Raises: Refused if it may not be loaded, CouldNot if it cannot be read.
+    """
+    try:
+        archive = skops_files.read(path.read_bytes())
+    except OSError as error:
+        raise CouldNot(f"cannot read the model {path}: {error.strerror}", hint="towpath run") from error
+    except skops_files.Unfit as no:
+        raise Refused(f"{path.name} may not be loaded: {no}") from no
+    return loading.build(archive)
 
 
 def _same(found: str, digest: str, folder: Path) -> None:

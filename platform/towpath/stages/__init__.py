@@ -1,6 +1,7 @@
 """What a project's own scripts use: read the raw data, write the prepared, get the training part, save the model.
 
-Every function works on the project around the working folder, so a stage is plain `python -m my_package.prepare`.
+Every function works on the project around the working folder, so a stage is plain `python -m my_package.prepare`. Who
+imports this module gets our errors as one sentence with an exit code, which DVC and `towpath run` pass on.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import sys
-from collections.abc import Callable
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from towpath import project as projects
@@ -125,10 +126,13 @@ def _parquet(project: Project, relative: str) -> pd.DataFrame:
         ) from error
 
 
-def stage(work: Callable[[Project], None]) -> None:
-    """Run a stage on the project around the working folder; an error is one sentence and an exit code."""
-    try:
-        work(projects.load())
-    except TowpathError as error:
-        sys.stderr.write(f"Error: {error.message}\n" + (f"Next:  {error.hint}\n" if error.hint else ""))
-        sys.exit(error.exit_code)
+def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A stage's error as one sentence, a next step and an exit code; what we did not foresee keeps its traceback."""
+    if not isinstance(error, TowpathError):
+        sys.__excepthook__(kind, error, trace)
+        return
+    sys.stderr.write(f"Error: {error.message}\n" + (f"Next:  {error.hint}\n" if error.hint else ""))
+    raise SystemExit(error.exit_code)
+
+
+sys.excepthook = _told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from towpath import project as projects
 from towpath import stages, tasks
 from towpath_core.errors import Mismatch
 from towpath_core.files import write_json
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    stages.stage(evaluate)
+    evaluate(projects.load())
 
 
 def evaluate(project: Project) -> None:
@@ -64,9 +65,8 @@ def evaluate(project: Project) -> None:
 
 
 def _answered(project: Project, frame: pd.DataFrame) -> Answered:
-    from towpath_serve.predictor import load_model
-
     from towpath.measuring import Answered
+    from towpath_serve.predictor import load_model
 
     model = load_model(project.trained)
     probabilities = model.predict_proba(frame[project.input_names()])
@@ -80,9 +80,9 @@ def _profile(
 ) -> dict[str, Any]:
     """Counts of the inputs and answers of the records that training did not see: the reference for monitoring."""
     import pandas as pd
-    from towpath_checks.drift import profile
 
     from towpath.measuring import answer_frame
+    from towpath_checks.drift import profile
 
     task = tasks.find(project.settings.task)
     _, features = task.features(project, parts["train"])

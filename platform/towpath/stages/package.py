@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from towpath import stages
+from towpath import project as projects
 from towpath_core.digests import sha256_file
 from towpath_core.errors import Mismatch, NotFound
 from towpath_core.files import read_json, write_json, write_text
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    stages.stage(package)
+    package(projects.load())
 
 
 def package(project: Project) -> None:
@@ -36,9 +36,8 @@ def package(project: Project) -> None:
 
 
 def _fill(project: Project, folder: Path) -> None:
-    from towpath_serve.predictor import Predictor
-
     from towpath_core.model_files import mlmodel
+    from towpath_serve.predictor import Predictor
 
     measured = read_json(project.reports / "metrics.json", "the evaluation's report")
     _copy(project.trained, folder / "model.skops", "towpath run")

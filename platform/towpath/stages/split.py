@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from towpath import project as projects
 from towpath import stages, tasks
 from towpath_core.errors import Misused, Refused
 from towpath_core.files import write_json, written_whole
@@ -16,14 +17,13 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    stages.stage(split)
+    split(projects.load())
 
 
 def split(project: Project) -> None:
     """Write data/splits.parquet (record id and part) and reports/leakage.json. Raises: Refused on leakage."""
-    from towpath_checks.rules.leakage import Leakage
-
     from towpath.checking import dataset
+    from towpath_checks.rules.leakage import Leakage
 
     settings = _settings(stages.params())
     data = project.settings.data
