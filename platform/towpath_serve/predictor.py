@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from towpath_core import manifest as manifests
-from towpath_core import model_files
+from towpath_core import model_files, skops_files
 from towpath_core.digests import dir_hash
 from towpath_core.errors import CouldNot, Mismatch, Refused
 from towpath_core.manifest import Manifest
