@@ -47,11 +47,11 @@ def automatic_coding(
         if point is not None:
             axes.plot(*point, "o", color=SECOND, markersize=9)
             axes.annotate(
-                f"  threshold: {point[0]:.0%} coded,\n  {point[1]:.1%} right",
+                f"threshold: {point[0]:.0%} coded, {point[1]:.1%} right",
                 point,
-                va="top",
+                xytext=(14, 16),
+                textcoords="offset points",
                 color=SECOND,
-                fontsize=10,
             )
         axes.set_xlim(0, 1)
 
