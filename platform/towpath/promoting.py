@@ -1,0 +1,92 @@
+"""What `towpath promote` and `towpath rollback` share: show the plan, ask, do it, say what came of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from towpath.console import Console, clean, mark, table
+from towpath_core.errors import Misused
+from towpath_registry.actor import actor
+from towpath_registry.promotion import apply
+
+if TYPE_CHECKING:
+    from towpath_registry.nouns import LedgerEntry
+    from towpath_registry.promotion import Plan
+    from towpath_registry.store import ModelStore
+
+
+def settle(console: Console, store: ModelStore, plan: Plan, reason: str, *, dry_run: bool, yes: bool) -> int:
+    """Do what the plan says as far as it may be done; the exit code.
+
+    Raises: Misused without a terminal to ask and without `yes`.
+    """
+    if plan.done or dry_run:
+        console.result(content(plan, None), text(plan, _end(plan)))
+        return 0 if plan.allowed else 1
+    if not plan.allowed:
+        entry = apply(store, plan, actor(os.environ), reason)
+        console.result(content(plan, entry), text(plan, f"{_end(plan)} The refusal is ledger entry {entry.seq}."))
+        return 1
+    if not yes:
+        if not sys.stdin.isatty():
+            raise Misused("there is no terminal to ask on", hint="look with --dry-run, then say yes with -y")
+        click.echo(text(plan), err=True)
+        if not click.confirm("Do it?", err=True):
+            console.say("Nothing was changed.")
+            return 1
+    entry = apply(store, plan, actor(os.environ), reason)
+    moved = f"Done: {plan.version.ref} is at {plan.level}. Ledger entry {entry.seq}, by {entry.actor}.\n{_next(plan)}"
+    console.result(content(plan, entry), text(plan, moved) if yes else moved)
+    return 0
+
+
+def content(plan: Plan, entry: LedgerEntry | None) -> dict[str, Any]:
+    """For --json; `entry` is the ledger's, None when nothing was recorded."""
+    return {
+        "plan": plan.id,
+        "model": plan.version.name,
+        "version": plan.version.version,
+        "level": plan.level,
+        "from": plan.stands,
+        "event": plan.event,
+        "digest": plan.version.digest,
+        "policy": plan.policy,
+        "allowed": plan.allowed,
+        "already_there": plan.done,
+        "moved": entry is not None and plan.allowed,
+        "ledger_entry": entry.seq if entry else None,
+        "verdicts": [
+            {"gate": v.gate, "passed": v.passed, "subject": v.subject, "got": v.got, "expected": v.expected}
+            for v in plan.verdicts
+        ],
+    }
+
+
+def text(plan: Plan, end: str = "") -> str:
+    """The plan for a person: what changes, every verdict, and how it ended."""
+    if plan.done:
+        return f"{plan.version.ref} is at {plan.level} already; nothing to do."
+    stands = f"{plan.version.name}/{plan.stands}" if plan.stands else "no version"
+    verb = "Roll back" if plan.event == "rolled_back" else "Promote"
+    what = f"{verb} {plan.level} of {plan.version.name}: from {stands} to {plan.version.ref}"
+    rows = [(v.gate, mark(v.passed), v.subject, v.got, v.expected) for v in plan.verdicts]
+    verdicts = table(("gate", "verdict", "subject", "got", "expected"), rows)
+    return "\n".join([what, f"plan {plan.id}", "", verdicts, *(["", end] if end else [])])
+
+
+def _end(plan: Plan) -> str:
+    if plan.allowed:
+        return "Every gate agrees; nothing was changed (--dry-run)."
+    failed = [verdict for verdict in plan.verdicts if not verdict.passed]
+    gates = ", ".join(dict.fromkeys(verdict.gate for verdict in failed))
+    return clean(f"Refused by {gates}; nothing was moved. {failed[0].reason}." if failed else "Refused: nothing asked.")
+
+
+def _next(plan: Plan) -> str:
+    if plan.event == "rolled_back" or plan.level == "production":
+        return f"Next: towpath build {plan.version.name}@{plan.level}"
+    return f"Next: towpath promote {plan.version.ref} --to production"

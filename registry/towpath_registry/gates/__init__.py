@@ -1,0 +1,87 @@
+"""Gates: what a version must prove before it may move.
+
+A gate is a frozen dataclass; its fields are its settings and its docstring is its help. A built-in gate is a module of
+this folder that calls it `gate`; a gate of somebody else is an entry point in the group `towpath.gates`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass, is_dataclass, replace
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, ClassVar, Protocol
+
+from towpath_core.errors import CouldNot, Misused
+from towpath_core.verdicts import Verdict
+from towpath_registry.nouns import ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """All that is known of a version that wants to move; gates see nothing else.
+
+    `digest` is that of the bytes that lie in the store now, empty if they cannot be told; `format` is what the
+    inspection of these bytes said; `card` is their model card, None if there is none.
+    """
+
+    version: ModelVersion
+    digest: str
+    format: tuple[Verdict, ...] = ()
+    card: str | None = None
+    evidence: tuple[Mapping[str, Any], ...] = ()
+
+
+class Gate(Protocol):
+    """A rule over a candidate, which reads and writes nothing."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def judge(self, candidate: Candidate) -> tuple[Verdict, ...]:
+        """What it found; to say nothing is to refuse."""
+
+
+def names() -> list[str]:
+    """All gates that can be found, by name."""
+    return sorted({*_built_in(), *(point.name for point in _others())})
+
+
+def find(name: str) -> type[Gate]:
+    """Raise Misused for an unknown gate, CouldNot for one that does not load or whose name clashes."""
+    others = [point for point in _others() if point.name == name]
+    if len(others) + (name in _built_in()) > 1:
+        raise CouldNot(f"more than one gate is called {name}", hint="uninstall one of the packages that bring it")
+    if not others and name not in _built_in():
+        raise Misused(f"there is no gate {name!r}", hint=f"one of {', '.join(names())}")
+    try:
+        gate: type[Gate] = others[0].load() if others else importlib.import_module(f"{__name__}.{name}").gate
+    except Exception as error:
+        raise CouldNot(f"the gate {name} does not load: {error}") from error
+    if not _can_judge(gate):
+        raise CouldNot(f"the gate {name} is not a dataclass that can judge")
+    return gate
+
+
+def judge(name: str, gate: Gate, candidate: Candidate) -> tuple[Verdict, ...]:
+    """What the gate says, under its own name. Raises: CouldNot for a gate that fails itself."""
+    try:
+        said = tuple(gate.judge(candidate))
+    except Exception as error:
+        raise CouldNot(f"the gate {name} failed on {candidate.version.ref}: {error}") from error
+    shown = name.replace("_", "-")
+    if not said:
+        return (Verdict(shown, False, candidate.version.ref, "not judged at all", "at least one verdict"),)
+    return tuple(replace(verdict, gate=shown) for verdict in said)
+
+
+def _can_judge(loaded: object) -> bool:
+    return isinstance(loaded, type) and is_dataclass(loaded) and callable(getattr(loaded, "judge", None))
+
+
+def _built_in() -> set[str]:
+    return {module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")}
+
+
+def _others() -> list[EntryPoint]:
+    return list(entry_points(group="towpath.gates"))
