@@ -118,11 +118,12 @@ def test_the_project_works_without_towpath(world: World, tmp_path: Path) -> None
 
 
 def test_a_plain_mlflow_loads_the_package(world: World) -> None:
-    program = (
-        "import json, sys, mlflow.pyfunc, pandas as pd\n"
-        "model = mlflow.pyfunc.load_model(sys.argv[1])\n"
-        "print(json.dumps([str(x) for x in model.predict(pd.DataFrame(json.load(open(sys.argv[1] + '/input_example.json'))))]))"
-    )
+    program = """
+import json, sys, mlflow.pyfunc, pandas as pd
+model = mlflow.pyfunc.load_model(sys.argv[1])
+records = pd.DataFrame(json.load(open(sys.argv[1] + "/input_example.json")))
+print(json.dumps([str(label) for label in model.predict(records)]))
+"""
     package = world.project / "package"
     said = subprocess.run(
         ["python", "-c", program, str(package)], capture_output=True, text=True, env=world.environment
