@@ -137,3 +137,55 @@ def towpath(environment: dict[str, str], tmp_path: Path) -> Towpath:
 def repository() -> Path:
     """The root of this repository."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A packaged model of made-up texts and three codes; one for the whole session, so copy it before you change it."""
+    import pandas as pd
+    from sklearn.compose import ColumnTransformer
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+
+    from towpath import models
+    from towpath_core.files import write_json, write_text
+    from towpath_core.manifest import Field, Manifest, Threshold
+    from towpath_core.model_files import mlmodel
+    from towpath_serve.predictor import Predictor
+
+    titles = {"5434": "chef cook kitchen", "2314": "teacher secondary school", "6145": "carer care assistant"}
+    texts = [f"{word} {other}" for title in titles.values() for word in title.split() for other in title.split()]
+    codes = [code for code, title in titles.items() for _ in range(len(title.split()) ** 2)]
+    columns = ColumnTransformer(
+        [
+            ("words", TfidfVectorizer(), "text"),
+            ("parts", TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 4)), "text"),
+        ]
+    )
+    model = Pipeline([("columns", columns), ("classifier", LogisticRegression(C=10.0))])
+    model.fit(pd.DataFrame({"text": texts}), codes)
+
+    folder = tmp_path_factory.mktemp("packaged") / "package"
+    models.save(model, folder / "model.skops")
+    manifest = Manifest(
+        "occupation-coder",
+        "coding",
+        "code",
+        (Field("text", "string", max_length=200),),
+        (1, 4),
+        Threshold(0.7),
+        {"name": "made-up"},
+        2,
+    )
+    manifest.write(folder)
+    write_text(folder / "MLmodel", json.dumps(mlmodel(manifest), indent=2) + "\n")
+    write_text(
+        folder / "nomenclature.csv", "code,title\n" + "".join(f"{code},{title}\n" for code, title in titles.items())
+    )
+    write_text(folder / "MODEL_CARD.md", "# Occupation coder\n")
+    write_text(folder / "requirements.txt", "")
+    examples = [{"text": "cook in a kitchen"}, {"text": "school teacher"}, {"text": "astronaut"}]
+    write_json(folder / "input_example.json", examples)
+    write_json(folder / "expected.json", Predictor.open(folder).answer(examples))
+    return folder

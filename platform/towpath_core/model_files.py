@@ -22,7 +22,7 @@ from towpath_core import manifest as manifests
 from towpath_core.digests import sha256_bytes
 from towpath_core.errors import CouldNot, Misused, Refused
 from towpath_core.manifest import Manifest
-from towpath_core.skops_files import Unfit
+from towpath_core.skops_files import Archive, Unfit
 from towpath_core.verdicts import Verdict
 
 GATE = "model-format"
@@ -34,6 +34,7 @@ MODEL, MLMODEL, EXAMPLE, EXPECTED, LOCK = (
     "requirements.txt",
 )
 _MIB = 1 << 20
+_LONGEST = 100_000  # characters of one text
 # Every file that a model's folder may hold, with the most bytes that it may have.
 FILES: Mapping[str, int] = {
     MLMODEL: _MIB,
@@ -91,15 +92,25 @@ def inspect(folder: Path) -> list[Verdict]:
         files = _read(folder)
     except Unfit as no:
         return [_no(no)]
-    return inspect_files(files)
+    return examine(files)[0]
 
 
-def inspect_files(files: Mapping[str, bytes]) -> list[Verdict]:
-    """As `inspect`, for a folder that was read."""
+def examine(files: Mapping[str, bytes]) -> tuple[list[Verdict], Archive | None]:
+    """As `inspect`, for a folder that was read; the archive is there to be built if every verdict is a pass."""
     if missing := [name for name in REQUIRED if name not in files]:
-        return [_no(Unfit("the folder", f"without {', '.join(missing)}", ", ".join(REQUIRED)))]
-    known = Verdict(GATE, True, "the folder", f"{len(files)} known files", "known files only")
-    return [known, *(_judged(files[name], check) for name, check in _CHECKS.items())]
+        return [_no(Unfit("the folder", f"without {', '.join(missing)}", ", ".join(REQUIRED)))], None
+    verdicts = [
+        Verdict(GATE, True, "the folder", f"{len(files)} known files", "known files only"),
+        _judged(files[MLMODEL], _check_mlmodel),
+        _judged(files[manifests.FILE], _check_manifest),
+    ]
+    try:
+        archive = skops_files.read(files[MODEL])
+    except Unfit as no:
+        return [*verdicts, _no(no)], None
+    kinds = ", ".join(sorted({name.rpartition(".")[2] for name in archive.estimators}))
+    made = Verdict(GATE, True, MODEL, f"skops, made of {kinds}", "skops, made of types on the platform's list")
+    return [*verdicts, made], archive
 
 
 def read(folder: Path) -> dict[str, bytes]:
@@ -196,20 +207,6 @@ def _check_manifest(content: bytes) -> Verdict:
     if any(field.max_length > _LONGEST for field in found.inputs):
         raise Unfit("the manifest's max_length", "too large", f"at most {_LONGEST} characters")
     return Verdict(GATE, True, manifests.FILE, f"a manifest of {len(names)} inputs", "a manifest")
-
-
-def _check_skops(content: bytes) -> Verdict:
-    found = skops_files.read(content)
-    kinds = ", ".join(sorted({name.rpartition(".")[2] for name in found.estimators}))
-    return Verdict(GATE, True, MODEL, f"skops, made of {kinds}", "skops, made of types on the platform's list")
-
-
-_LONGEST = 100_000
-_CHECKS: Mapping[str, Callable[[bytes], Verdict]] = {
-    MLMODEL: _check_mlmodel,
-    manifests.FILE: _check_manifest,
-    MODEL: _check_skops,
-}
 
 
 def _strict_json(content: bytes, what: str) -> Any:

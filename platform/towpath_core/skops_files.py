@@ -178,6 +178,7 @@ def _no_constant(name: str) -> None:
 # The nodes -----------------------------------------------------------------------------------------------------------
 
 _CONSTANTS = {name: float(name) for name in ("NaN", "Infinity", "-Infinity")}
+_PLAIN = json.JSONDecoder(parse_constant=_CONSTANTS.__getitem__)
 _BUILTIN_TYPES = {Type("builtins", name) for name in ("str", "int", "float", "bool")}
 _NUMBER_TYPES = {Type("numpy", name) for name in ("float32", "float64", "int32", "int64")}
 _SCALARS = {"float32": "f", "float64": "f", "int32": "i", "int64": "i", "bool": "b", "bool_": "b", "str_": "U"}
@@ -203,8 +204,7 @@ class _Reader:
             raise Unfit("schema.json", "nested too deeply or too large", f"at most {self.limits.depth} levels")
         if not isinstance(node, dict):
             raise Unfit("a node", f"a {type(node).__name__}", "an object")
-        keys = {key: node.get(key) for key in ("__loader__", "__module__", "__class__")}
-        loader, module, name = keys.values()
+        loader, module, name = node.get("__loader__"), node.get("__module__"), node.get("__class__")
         if not (isinstance(loader, str) and isinstance(module, str) and isinstance(name, str)):
             raise Unfit("a node", "without loader, module and class", "a skops node")
         if loader not in _NODES:
@@ -231,7 +231,7 @@ class _Reader:
         content = node["content"]
         if not isinstance(content, str) or node["is_json"] is not True or len(content) > self.limits.json_text:
             raise Unfit("a plain value", "no JSON text of sensible length", "a number, a text, true, false or null")
-        value = json.loads(content, parse_constant=_CONSTANTS.__getitem__)
+        value = _PLAIN.decode(content)
         if isinstance(value, dict | list):
             raise Unfit("a plain value", f"a {type(value).__name__}", "a number, a text, true, false or null")
         return value
