@@ -73,8 +73,14 @@ class Nomenclature(Section):
 
 
 class Checks(Section):
+    """The expectations, and the settings of rules by name of the rule; docs/handbook/checks.md lists what each takes.
+
+    `min_per_class` is short for rules.class_size.minimum, the one that every project thinks about.
+    """
+
     suite: str = "checks/suite.json"
     min_per_class: Annotated[int, Constrained(ge=1)] = 2
+    rules: dict[str, dict[str, str | bool | int | float | tuple[str, ...]]] = {}
 
 
 class AutoThreshold(Section):
