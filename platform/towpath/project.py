@@ -80,7 +80,7 @@ class Checks(Section):
 
     suite: str = "checks/suite.json"
     min_per_class: Annotated[int, Constrained(ge=1)] = 2
-    rules: dict[str, dict[str, str | bool | int | float | tuple[str, ...]]] = {}
+    rules: dict[str, dict[str, str | bool | int | float | tuple[str, ...]]] = Constrained(default_factory=dict)
 
 
 class AutoThreshold(Section):
