@@ -20,7 +20,7 @@ _UNCHANGED = re.compile(r"Stage '(\S+)' didn't change, skipping")
 _CACHED = re.compile(r"Stage '(\S+)' is cached - skipping run")
 _FAILED = re.compile(r"failed to reproduce '([^']+)'.*exited with (-?\d+)")
 _LEFT_LOCK = re.compile(r"WARNING: .*(?:had been killed|Auto removed)|is busy, it is being blocked by")
-_HUSHED = re.compile(r"^(> |Updating lock file|Generating lock file|Use `dvc push`|To (track|enable)|\s*git add|\s*$)")
+_HUSHED = re.compile(r"^(> |Updating lock file|Generating lock file|Use `dvc push`|To (track|enable)|\s*git add|\s*dvc config|\s*$)")
 
 
 @dataclass(slots=True)
@@ -88,11 +88,11 @@ def _failure(said: list[str]) -> Exception:
     if found := _FAILED.search(text):
         stage, code = found[1], int(found[2])
         reasons = [line.removeprefix("Error: ") for line in said if line.startswith("Error: ")]
-        told = f"the stage {stage} " + (f"said no: {reasons[-1]}" if reasons and code == 1 else f"ended with {code}")
-        if reasons and code != 1:
-            told += f": {reasons[-1]}"
+        said_no = code == 1 and reasons  # a stage that breaks ends with 1 as well, but says no sentence of ours
+        told = f"the stage {stage} {'said no' if said_no else f'ended with {code}'}"
+        told += f": {reasons[-1]}" if reasons else ""
         hint = next((line.removeprefix("Next:  ") for line in said if line.startswith("Next:  ")), "")
-        kind = {1: Refused, 2: Misused}.get(code, CouldNot)
+        kind = Refused if said_no else Misused if code == 2 and reasons else CouldNot
         return kind(told, hint=hint or "read the stage's own words above, mend, and run again: towpath run")
     if "is busy" in text:
         return CouldNot("another run works on this project", hint="wait for it, or end it; then towpath run")

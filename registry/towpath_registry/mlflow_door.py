@@ -63,6 +63,7 @@ class Tracking:
     def __init__(self, uri: str, artifacts: Path | None = None, user: str = "towpath") -> None:
         with _translated("opening MLflow"):
             self._client = _client(uri)
+        self._uri = uri
         self._artifacts, self._user = artifacts, user
 
     def experiment(self, name: str, tags: Mapping[str, str] | None = None) -> str:
@@ -135,9 +136,11 @@ class Tracking:
 
     def register(self, name: str, model_id: str, run_id: str, tags: Mapping[str, str], description: str) -> int:
         """Make a version of the model; its number."""
+        import mlflow
         from mlflow.exceptions import MlflowException
 
         with _translated(f"registering {name}"):
+            mlflow.set_tracking_uri(self._uri)  # a `models:/` source is looked up there, whatever the client holds
             try:
                 self._client.create_registered_model(name)
             except MlflowException as error:
@@ -183,8 +186,7 @@ class Tracking:
         import mlflow.artifacts
 
         with _translated("fetching the model"):
-            uri = self._client.tracking_uri
-            return Path(mlflow.artifacts.download_artifacts(source, dst_path=str(to), tracking_uri=uri))
+            return Path(mlflow.artifacts.download_artifacts(source, dst_path=str(to), tracking_uri=self._uri))
 
 
 def warm_up() -> None:
