@@ -147,7 +147,7 @@ class Tracking:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
             version = self._client.create_model_version(
-                name, f"models:/{model_id}", run_id, dict(tags), description=description
+                name, f"models:/{model_id}", run_id, dict(tags), description=description, model_id=model_id
             )
         return int(version.version)
 
