@@ -57,6 +57,15 @@ class Wave:
     def passed(self) -> bool:
         return bool(self.findings) and all(finding.passed for finding in self.findings)
 
+    @property
+    def sentence(self) -> str:
+        """What a person needs to know of the wave."""
+        drifted = sorted((found for found in self.drifts if found.drifted), key=lambda found: -found.psi)
+        names = ", ".join(f"{found.name.replace('_', ' ')} (PSI {found.psi:.2f})" for found in drifted)
+        reasons = [f"drift in {names}"] if drifted else []
+        reasons += [f.reason for f in self.findings if not f.passed and not f.gate.startswith("drift/")]
+        return f"Wave {self.name}, {self.n} records: {'; '.join(reasons) or 'nothing unusual'}."
+
 
 @dataclass(frozen=True, slots=True)
 class Watch:
@@ -95,7 +104,7 @@ def monitor(
             waves = []
             for name, frame in records.items():
                 waves.append(compare(project, predictor, reference, name, frame))
-                say(f"  {name}: {'nothing unusual' if waves[-1].passed else _first(waves[-1])}")
+                say(f"  {waves[-1].sentence}")
     experiment, link = _write(project, tracking, version, waves, clock())
     return Watch(version.ref, finest(project), tuple(waves), experiment, link)
 
@@ -187,7 +196,7 @@ def _drift_finding(found: Drift) -> Verdict:
 
 
 def _accuracy_findings(project: Project, measured: Sequence[Measure], reference: float, target: float) -> list[Verdict]:
-    """A limit is passed when the whole 95 % interval lies below it: a small wave is not called bad by chance."""
+    """A limit is broken when the whole 95 % interval lies below it: a small wave is not called bad by chance."""
     floors = {
         finest(project): ("accuracy", reference - project.settings.monitoring.accuracy_drop),
         "accuracy_automatic": ("accuracy of the automatically coded", target),
@@ -207,10 +216,6 @@ def finest(project: Project) -> str:
     """The name of the accuracy of the whole label."""
     levels = project.settings.nomenclature.levels
     return f"accuracy_{levels[-1]}" if levels else "accuracy"
-
-
-def _first(wave: Wave) -> str:
-    return "; ".join(finding.reason for finding in wave.findings if not finding.passed)
 
 
 def _shares(profile: Mapping[str, Any], answered: pd.DataFrame) -> dict[str, tuple[float, float]]:
@@ -253,8 +258,7 @@ def _write(
         tracking.log_points(series, points)
         with tempfile.TemporaryDirectory(prefix="towpath-wave-") as temporary:
             _artifacts(Path(temporary), wave)
-            outcome = "nothing unusual" if wave.passed else _first(wave)
-            extra = {"towpath.version": version.ref, "towpath.outcome": outcome[:5000]}
+            extra = {"towpath.version": version.ref, "towpath.outcome": wave.sentence[:5000]}
             tracking.log_run(
                 experiment,
                 RunRecord(f"{version.ref} wave {wave.name}", now, now, {**tags, **extra}, metrics=points,
@@ -318,11 +322,10 @@ def _html(wave: Wave) -> str:
         f"<td>{d.psi:.4f}<td>{d.limit:.3f}<td>{d.null_limit:.4f}<td>{'drifted' if d.drifted else 'no'}"
         for d in wave.drifts
     )
-    said = "Nothing unusual." if wave.passed else html.escape(_first(wave))
     return (
         "<!doctype html><meta charset=utf-8><title>Drift</title><style>body{font:15px system-ui;margin:2em}"
         "table{border-collapse:collapse}td,th{padding:.3em .9em;border-bottom:1px solid #ddd;text-align:left}"
         ".drifted td{color:#a33;font-weight:600}</style>"
-        f"<h1>Wave {html.escape(wave.name)}: {wave.n} records</h1><p>{said}<table><tr><th>feature<th>kind<th>PSI"
+        f"<h1>Wave {html.escape(wave.name)}</h1><p>{html.escape(wave.sentence)}<table><tr><th>feature<th>kind<th>PSI"
         f"<th>limit<th>limit by chance (99 %)<th>verdict</tr>{rows}</table>\n"
     )
