@@ -21,7 +21,8 @@ _CACHED = re.compile(r"Stage '(\S+)' is cached - skipping run")
 _FAILED = re.compile(r"failed to reproduce '([^']+)'.*exited with (-?\d+)")
 _LEFT_LOCK = re.compile(r"WARNING: .*(?:had been killed|Auto removed)|is busy, it is being blocked by")
 _HUSHED = re.compile(
-    r"^(> |Updating lock file|Generating lock file|Use `dvc push`|To (track|enable)|\s*git add|\s*dvc config|Data and pipelines are up to date|\s*$)"
+    r"^(> |Updating lock file|Generating lock file|Use `dvc push`|To (track|enable)|\s*git add|\s*dvc config"
+    r"|Data and pipelines are up to date|\s*$)"
 )
 
 

@@ -22,7 +22,7 @@ def command(console: Console, ref: str | None, waves: tuple[str, ...]) -> int:
 
     REF is a version such as occupation-coder/1 (default: the project's model at production). Each wave of the data
     that was not for training is scored and compared with the profile of training: inputs, answers, confidence, and
-    accuracy where labels exist. Exit code 1 says that a limit of towpath.yaml, monitoring, is passed.
+    accuracy where labels exist. Exit code 1 says that a limit of towpath.yaml, monitoring, is broken.
 
     \b
     towpath monitor
@@ -89,10 +89,9 @@ def _text(watch: Watch) -> str:
         )
         for wave in watch.waves
     ]
-    failed = [f"Wave {wave.name}: {f.reason}." for wave in watch.waves for f in wave.findings if not f.passed]
-    verdict = (
-        "No limit is passed." if watch.passed else f"{watch.ref} needs a look: limits are passed.\n" + "\n".join(failed)
-    )
+    broken = [wave.sentence for wave in watch.waves if not wave.passed]
+    head_line = f"{watch.ref} needs a look: limits are broken." if broken else "No limit is broken."
+    verdict = "\n".join([head_line, *broken])
     return f"{table(head, rows)}\n\n{verdict}\n\nCharts: towpath ui, then {watch.link}"
 
 

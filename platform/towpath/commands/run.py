@@ -60,10 +60,7 @@ def _text(result: Result) -> str:
     if not result.new:
         ref = f"{result.name}/{result.version}"
         return f"Nothing changed: {ref} stands.\nNext: towpath show {ref}"
-    rows = [
-        (row["name"], f"{row['value']:.3f}" if row["value"] is not None else None, _interval(row), row["note"])
-        for row in result.measures["measures"]
-    ]
+    rows = [(row["name"], _number(row["value"]), _interval(row), row["note"]) for row in result.measures["measures"]]
     limits = [(mark(f.passed), f.subject, f.got, f.expected) for f in result.findings]
     parts = [
         table(("measure", "value", "95 % interval", "note"), rows),
@@ -75,6 +72,12 @@ def _text(result: Result) -> str:
         ref = f"{result.name}/{result.version}"
         parts.append(f"Registered {ref}, a candidate.\nNext: towpath promote {ref} --to staging")
     return "\n\n".join(parts)
+
+
+def _number(value: float | None) -> str | None:
+    if value is None:
+        return None
+    return "<0.001" if 0 < value < 0.0005 else f"{value:.3f}"
 
 
 def _interval(row: dict[str, float | None]) -> str | None:
