@@ -111,7 +111,7 @@ def gather(store: ModelStore, version: ModelVersion) -> Candidate:
         except Refused:  # what may not lie there: the inspection says what it is
             return Candidate(version, "", tuple(model_files.inspect(folder)), None, evidence)
     card = files[CARD].decode(errors="replace") if CARD in files else None
-    inspected = tuple(model_files.inspect_files(files))
+    inspected = tuple(model_files.examine(files)[0])
     return Candidate(version, model_files.digest(files), inspected, card, evidence)
 
 
