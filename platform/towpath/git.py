@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +11,15 @@ from towpath_core.errors import CouldNot, NotFound
 
 NEUTRAL = ("-c", "user.name=towpath", "-c", "user.email=towpath@localhost")
 
+# What git sets for its hooks: they name the repository of the hook, and would send us there instead of to `root`.
+_OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX")
+
 
 def git(root: Path, *arguments: str) -> str:
     """What git prints. Raises: NotFound if git is not installed, CouldNot with git's own words if it fails."""
+    env = {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}
     try:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+        done = subprocess.run(["git", *arguments], cwd=root, env=env, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         raise NotFound("git is not installed", hint="install git; towpath doctor says what else is missing") from error
     if done.returncode != 0:
