@@ -9,7 +9,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## Say what each target does
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 .PHONY: install
 install: ## Set up .venv from the lock (uv when present, else pip); quick when nothing changed
@@ -39,6 +39,10 @@ lint: install ## Check style, format, types and the floors between the rooms
 format: install ## Put the sources into their format
 	$(RUN) ruff check --fix --exit-zero --quiet .
 	$(RUN) ruff format .
+
+.PHONY: help-blocks
+help-blocks: install ## Write what --help says into the documents that quote it
+	@.venv/bin/python docs/help_blocks.py
 
 .PHONY: lock
 lock: ## Renew both locks from pyproject.toml (needs uv; UPGRADE=1 takes newer versions)

@@ -29,7 +29,7 @@ def name(document: Path) -> str:
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """The words of each `towpath …` in the fenced blocks: at a line's start, after a prompt, or after && and the like."""
+    """The words of each `towpath …` in the fenced blocks: where a line starts, after a prompt, after && and the like."""
     for language, block in FENCE.findall(text):
         if language not in ("", "bash", "sh", "console"):
             continue
@@ -71,7 +71,8 @@ def test_every_command_in_a_document_is_one_that_towpath_takes(command: tuple[st
     except click.exceptions.Exit:
         pass  # --help and --version answer while they are parsed
     except click.BadParameter as error:
-        assert "does not exist" in error.message, error.message  # a file of the reader's
+        if "does not exist" not in error.message:  # a file of the reader's
+            raise
 
 
 def test_documents_show_commands() -> None:
@@ -99,7 +100,5 @@ def test_every_decision_is_in_the_list_of_decisions() -> None:
 
 def test_no_page_of_the_handbook_is_left_out_of_its_index() -> None:
     handbook = ROOT / "docs" / "handbook"
-    index = (handbook / "index.md").read_text()
-    assert [
-        page.name for page in handbook.glob("*.md") if page.name != "index.md" and f"({page.name})" not in index
-    ] == []
+    index = (handbook / "index.md").read_text() + "(index.md)"
+    assert [page.name for page in handbook.glob("*.md") if f"({page.name})" not in index] == []
