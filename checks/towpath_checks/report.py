@@ -67,12 +67,14 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def as_text(report: Report) -> str:
-    """The verdict, then a table; each line fits one finding."""
-    rows = [(_word(f), f.gate, f.subject, f.got, f.expected) for f in report.ordered()]
-    lines = [report.sentence, "", *_table(("", "check", "subject", "got", "expected"), rows)]
+    """The verdict, then what did not pass with all that is known, then a table of what passed."""
+    lines = [report.sentence]
     for finding in report.ordered():
-        if finding.examples and finding.passed is False:
-            lines += ["", f"{finding.gate}, for example: {', '.join(finding.examples)}"]
+        if not finding.passed:
+            lines += ["", *_block(finding)]
+    passed = [("pass", f.gate, _short(f.subject, 24), _short(f.got, 40)) for f in report.ordered() if f.passed]
+    if passed:
+        lines += ["", *_table(("", "check", "subject", "got"), passed)]
     return "\n".join([*lines, *([""] if report.notes else []), *report.notes])
 
 
@@ -94,12 +96,23 @@ def _word(finding: Finding) -> str:
     return "FAIL" if finding.severity == "error" else "warn"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], widest: int = 60) -> list[str]:
-    whole = [head, *([_short(cell, widest) for cell in row] for row in rows)]
+def _block(finding: Finding) -> list[str]:
+    lines = [f"{_word(finding)}  {finding.gate}: {finding.subject}"]
+    lines += [f"      got       {finding.got}", f"      expected  {finding.expected}"]
+    lines += [f"      such as   {', '.join(finding.examples)}"] if finding.examples else []
+    return [_plain(line) for line in lines]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    whole = [head, *rows]
     widths = [max(len(cell) for cell in column) for column in zip(*whole, strict=True)]
-    return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in whole]
+    return ["  ".join(_plain(c).ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in whole]
 
 
 def _short(text: str, widest: int) -> str:
-    plain = "".join(c if c.isprintable() else " " for c in text)
-    return plain if len(plain) <= widest else plain[: widest - 1] + "…"
+    return text if len(text) <= widest else text[: widest - 1] + "…"
+
+
+def _plain(text: str) -> str:
+    """Without control characters, which could rewrite a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -117,6 +117,16 @@ def percentiles(draws: Floats, confidence: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def bias_corrected(draws: Floats, value: float, confidence: float) -> tuple[float, float]:
+    """Efron's BC percentiles (1981): shifted by how far the draws' median lies from `value`, in normal quantiles."""
+    from scipy.special import ndtr, ndtri
+
+    below = float(((draws < value).sum() + (draws == value).sum() / 2) / len(draws))
+    shift = 2 * ndtri(np.clip(below, 0.5 / len(draws), 1 - 0.5 / len(draws)))
+    low, high = np.quantile(draws, ndtr(shift + ndtri([(1 - confidence) / 2, (1 + confidence) / 2])))
+    return min(float(low), value), max(float(high), value)
+
+
 def share_with_bootstrap(name: str, right: Flags, seed: int, draws: int, confidence: float) -> Measure:
     """The share of True with its bootstrap percentile interval.
 

@@ -14,9 +14,9 @@ from towpath_checks.measures._common import (
     Floats,
     Measure,
     at_level,
+    bias_corrected,
     check_share,
     paired,
-    percentiles,
 )
 
 _Score = Callable[[Counts, Counts, Counts], Floats]
@@ -34,8 +34,8 @@ def macro_f1(
 ) -> Measure:
     """The mean over classes of 2 TP / (2 TP + FP + FN), over the classes seen in truth or predicted, both (n,) text.
 
-    The definition is scikit-learn's `f1_score(average="macro", zero_division=0)`. Interval: bootstrap percentile over
-    records; a class that a draw misses does not count in that draw.
+    The definition is scikit-learn's `f1_score(average="macro", zero_division=0)`. Interval: bootstrap over records with
+    Efron's bias correction, as draws miss rare classes; a class that a draw misses does not count in it.
     """
     matrix, suffix = _Matrix.of(truth, predicted, level)
     return matrix.measure("macro_f1" + suffix, _macro, np.random.default_rng(seed), (draws, confidence))
@@ -76,7 +76,7 @@ class _Matrix:
         draws, confidence = interval
         n = int(self.counts.sum())
         value = float(score(*self.tallies(self.counts[None, :]))[0])
-        low, high = percentiles(self.drawn(score, random, draws), check_share(confidence, "the confidence"))
+        low, high = bias_corrected(self.drawn(score, random, draws), value, check_share(confidence, "the confidence"))
         true = self.tallies(self.counts[None, :])[1][0]
         single = int((true == 1).sum())
         return Measure(name, value, low, high, n, f"{single} of {self.classes} classes have one record" * bool(single))
