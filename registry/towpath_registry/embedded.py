@@ -21,7 +21,6 @@ from towpath_registry import evidence, ledger, places, tables
 from towpath_registry.nouns import DIGEST, Decision, LedgerEntry, ModelSummary, ModelVersion
 from towpath_registry.store import changed_meanwhile, found, no_model
 
-_WAIT = 30.0  # seconds for another writer to finish
 _VERSIONS = """SELECT * FROM model_versions
  WHERE workspace = 'default' AND name = ? AND current_stage <> 'Deleted_Internal' ORDER BY version DESC"""
 _MODELS = """SELECT m.name, m.description, m.last_updated_time, max(v.version) AS latest
@@ -41,10 +40,10 @@ _SET_ALIAS = """INSERT INTO registered_model_aliases(workspace, name, alias, ver
 
 
 class EmbeddedStore:
-    """The registry in the database file `path`; its artifacts lie beside it."""
+    """The registry in the database file `path`; its artifacts lie beside it. Another writer is waited for, `wait` s."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        self._path, self._clock = path, clock
+    def __init__(self, path: Path, clock: Clock, wait: float = 30.0) -> None:
+        self._path, self._clock, self._wait = path, clock, wait
 
     def models(self) -> list[ModelSummary]:
         with self._reading() as database:
@@ -151,7 +150,9 @@ class EmbeddedStore:
                 raise
 
     def _opened(self, mode: str) -> sqlite3.Connection:
-        database = sqlite3.connect(f"{self._path.as_uri()}?mode={mode}", uri=True, timeout=_WAIT, isolation_level=None)
+        database = sqlite3.connect(
+            f"{self._path.as_uri()}?mode={mode}", uri=True, timeout=self._wait, isolation_level=None
+        )
         database.row_factory = sqlite3.Row
         return database
 

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import contextlib
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from registry_world import NAME, EmbeddedWorld, Ticking, material
+from towpath_core.errors import CouldNot, NotFound
+from towpath_core.refs import ModelRef
+from towpath_registry.embedded import EmbeddedStore
+from towpath_registry.nouns import PROMOTED, Decision, ModelVersion
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> EmbeddedWorld:
+    return EmbeddedWorld(tmp_path / "home")
+
+
+def decision(version: ModelVersion, previous: int | None) -> Decision:
+    return Decision(NAME, PROMOTED, "staging", version.version, previous, "a", "", version.digest, "p", ())
+
+
+def change(world: EmbeddedWorld, statement: str, *values: object) -> None:
+    with contextlib.closing(sqlite3.connect(world.database)) as rows, rows:
+        rows.execute(statement, values)
+
+
+def test_reading_does_not_make_a_registry(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path / "home" / "towpath.db", Ticking())
+    for ask in (store.models, lambda: store.versions(NAME), lambda: store.ledger(NAME)):
+        with pytest.raises(NotFound, match="there is no registry yet") as caught:
+            ask()
+        assert "towpath run" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_registry_has_no_models_and_says_how_to_make_one(world: EmbeddedWorld) -> None:
+    assert world.store.models() == []
+    with pytest.raises(NotFound, match="the registry is empty") as caught:
+        world.store.versions(NAME)
+    assert caught.value.hint == "towpath run (in a project's folder)"
+
+
+def test_a_deleted_version_is_not_there(world: EmbeddedWorld) -> None:
+    world.add(material(1))
+    world.add(material(2))
+    change(world, "UPDATE model_versions SET current_stage = 'Deleted_Internal' WHERE version = 2")
+    assert [version.version for version in world.store.versions(NAME)] == [1]
+    assert world.store.models()[0].latest == 1
+    with pytest.raises(NotFound):
+        world.store.version(ModelRef(NAME, version=2))
+
+
+def test_other_workspaces_and_prompts_are_not_ours(world: EmbeddedWorld) -> None:
+    world.add(material(1))
+    change(world, "INSERT INTO registered_models(name, workspace) VALUES('theirs', 'team-a')")
+    change(world, "INSERT INTO registered_models(name) VALUES('greeting')")
+    change(
+        world,
+        "INSERT INTO registered_model_tags(name, \"key\", value) VALUES('greeting', 'mlflow.prompt.is_prompt', 'true')",
+    )
+    assert [model.name for model in world.store.models()] == [NAME]
+
+
+def test_the_history_of_a_deleted_model_stays(world: EmbeddedWorld) -> None:
+    version = world.add(material(1))
+    world.store.record(decision(version, None))
+    for table in ("model_version_tags", "model_versions", "registered_model_aliases", "registered_models"):
+        change(world, f"DELETE FROM {table}")
+    assert [entry.event for entry in world.store.ledger(NAME)] == [PROMOTED]
+
+
+def test_a_database_that_plain_mlflow_made_gets_its_ledger_with_the_first_decision(world: EmbeddedWorld) -> None:
+    version = world.add(material(1))
+    change(world, "DROP TABLE towpath_ledger")
+    assert world.store.ledger(NAME) == []
+    world.store.record(decision(version, None))
+    assert len(world.store.ledger(NAME)) == 1
+
+
+def test_files_that_are_gone_are_an_error_and_not_an_empty_model(world: EmbeddedWorld) -> None:
+    version = world.add(material(1))
+    shutil.rmtree(world.artifacts)
+    with pytest.raises(CouldNot, match=f"the files of {NAME}/1 are gone"), world.store.model_folder(version):
+        pass
+    assert world.store.evidence(version) == []
+
+
+def test_evidence_that_cannot_be_read_is_there_and_proves_nothing(world: EmbeddedWorld) -> None:
+    version = world.add(material(1))
+    (found,) = world.artifacts.glob("*/*/artifacts/evidence/quality.json")
+    found.write_text("{broken")
+    assert {"unreadable": "quality.json is no JSON object of at most 4194304 bytes"} in world.store.evidence(version)
+
+
+def test_evidence_of_a_deleted_run_does_not_count(world: EmbeddedWorld) -> None:
+    version = world.add(material(1))
+    change(world, "UPDATE runs SET lifecycle_stage = 'deleted'")
+    assert world.store.evidence(version) == []
+
+
+def test_files_that_came_through_a_server_on_this_registry_are_found(world: EmbeddedWorld) -> None:
+    version = world.add(material(1))
+    with world.store.model_folder(version) as folder:
+        inside = folder.relative_to(world.artifacts).as_posix()
+    change(world, "UPDATE model_versions SET storage_location = ?", f"mlflow-artifacts:/{inside}")
+    with world.store.model_folder(version) as again:
+        assert again == folder
+
+
+@pytest.mark.parametrize(
+    "place", ["mlflow-artifacts:/../../etc", "mlflow-artifacts:/%2e%2e/%2e%2e/etc", "s3://bucket/x", "relative/x", ""]
+)
+def test_files_outside_this_machines_artifacts_are_not_read(world: EmbeddedWorld, place: str) -> None:
+    version = world.add(material(1))
+    change(world, "UPDATE model_versions SET storage_location = ?", place)
+    with pytest.raises(CouldNot, match="are not on this machine"), world.store.model_folder(version):
+        pass
+
+
+def test_nan_and_infinite_metrics_are_left_out(world: EmbeddedWorld) -> None:
+    version = world.add(material(1, metrics={"fine": 0.5, "infinite": 1.7976931348623157e308, "nan": 0.0}))
+    change(world, "UPDATE latest_metrics SET is_nan = 1 WHERE \"key\" = 'nan'")
+    assert world.store.metrics(version) == {"fine": 0.5}
+
+
+def test_a_locked_database_is_named_as_such(world: EmbeddedWorld) -> None:
+    world.add(material(1))
+    store = EmbeddedStore(world.database, Ticking(), wait=0.0)
+    with contextlib.closing(sqlite3.connect(world.database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(CouldNot, match="database is locked") as caught:
+            store.models()
+    assert "another program holds the database" in caught.value.hint
+
+
+def test_a_database_of_another_mlflow_is_not_read(world: EmbeddedWorld) -> None:
+    change(world, "UPDATE alembic_version SET version_num = 'abc'")
+    with pytest.raises(CouldNot, match="was made by another MLflow"):
+        world.store.models()
+
+
+def test_a_failure_between_alias_and_entry_leaves_neither(world: EmbeddedWorld) -> None:
+    version = world.add(material(1))
+
+    def interrupted() -> datetime:
+        raise KeyboardInterrupt  # the entry's time is asked for after the alias was set
+
+    store = EmbeddedStore(world.database, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.record(decision(version, None))
+    assert world.store.version(ModelRef(NAME, version=1)).aliases == ()
+    assert world.store.ledger(NAME) == []
+
+
+MOVER = """
+import sys
+from pathlib import Path
+from towpath_core.clock import utc_now
+from towpath_core.refs import ModelRef
+from towpath_registry.embedded import EmbeddedStore
+from towpath_registry.nouns import PROMOTED, Decision
+
+store = EmbeddedStore(Path(sys.argv[1]), utc_now)
+versions = {v.version: v for v in store.versions("occupation-coder")}
+previous = None
+while True:
+    print("next", flush=True)
+    number = 2 if previous == 1 else 1
+    digest = versions[number].digest
+    store.record(Decision("occupation-coder", PROMOTED, "staging", number, previous, "a", "", digest, "p", ()))
+    previous = number
+"""
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_process_killed_amid_its_moves_leaves_alias_and_ledger_agreeing(tmp_path: Path, seed: int) -> None:
+    world = EmbeddedWorld(tmp_path / "home", Ticking(datetime.now(UTC)))
+    for number in (1, 2):
+        world.add(material(number))
+    command = [sys.executable, "-c", MOVER, str(world.database)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as mover:
+        assert mover.stdout is not None
+        for _ in range(random.Random(seed).randint(1, 60)):
+            assert mover.stdout.readline()
+        mover.kill()
+
+    entries = world.store.ledger(NAME)
+    stands = {alias: v.version for v in world.store.versions(NAME) for alias in v.aliases}
+    assert stands.get("staging") == (entries[-1].version if entries else None)
+    assert [entry.previous for entry in entries] == [None, *(entry.version for entry in entries)][: len(entries)]
+
+    version = world.store.version(ModelRef(NAME, version=1))
+    world.store.record(decision(version, stands.get("staging")))
+    assert world.store.ledger(NAME)[-1].version == 1
+
+
+def test_what_a_killed_writer_left_half_done_is_undone_by_the_next_reader(world: EmbeddedWorld, tmp_path: Path) -> None:
+    version = world.add(material(1))
+    world.store.record(decision(version, None))
+    left = tmp_path / "left" / "towpath.db"
+    left.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(world.database, isolation_level=None)) as writer:
+        writer.execute("PRAGMA cache_size = 1")
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("UPDATE model_versions SET version = 7")
+        for number in range(2000):
+            writer.execute("INSERT INTO registered_models(name, description) VALUES(?, ?)", (f"m{number}", "x" * 2000))
+        shutil.copyfile(world.database, left)  # as the files are when the writer dies now
+        shutil.copyfile(f"{world.database}-journal", f"{left}-journal")
+        writer.execute("ROLLBACK")
+    assert left.stat().st_size > world.database.stat().st_size
+
+    store = EmbeddedStore(left, Ticking())
+
+    assert [(v.version, v.aliases) for v in store.versions(NAME)] == [(1, ("staging",))]
+    assert [model.name for model in store.models()] == [NAME]
+    assert not left.with_name("towpath.db-journal").exists()
