@@ -3,8 +3,8 @@
     python docs/help_blocks.py            rewrite the blocks that differ
     python docs/help_blocks.py --check    name the documents whose blocks differ, and end with 1
 
-A block starts with ```console and a line `$ towpath … --help` (or `$ make help`); what follows up to the closing
-fence is what the command prints.
+A block starts with ```console and a line `$ towpath … --help`, `$ towpath help …` or `$ make help`; what follows up to
+the closing fence is what the command prints.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-_BLOCK = re.compile(r"(```console\n\$ )((?:towpath|make)\b[^\n]*\bhelp)\n.*?(```)", re.DOTALL)
+_COMMAND = r"towpath(?: [a-z]+)? --help|towpath help [a-z-]+|make help"
+_BLOCK = re.compile(rf"(```console\n\$ )({_COMMAND})\n.*?(```)", re.DOTALL)
 
 
 def refreshed(text: str) -> str:

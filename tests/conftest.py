@@ -46,7 +46,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A missing engine is a reason to skip on a developer's machine, and a failure where it was promised."""
+    """A missing engine is a reason to skip on a developer's machine, and a failure where it was promised.
+
+    The marks go into the JUnit report, where CI counts what really ran.
+    """
+    item.user_properties.extend(("mark", mark) for mark in ("docker", "browser") if item.get_closest_marker(mark))
     if item.get_closest_marker("docker") and (lack := _no_engine()):
         _skip_or_fail(lack, required=os.environ.get("TOWPATH_REQUIRE_CONTAINERS") == "1")
     if item.get_closest_marker("browser") and (lack := _no_browser()):

@@ -25,6 +25,7 @@ Every option of every command can be an environment variable: TOWPATH_, the comm
 with underscores. `towpath run --experiment` is TOWPATH_RUN_EXPERIMENT=1; the option on the command line wins.
 
     TOWPATH_HOME                  where models and their history are kept (~/.local/share/towpath)
+    TOWPATH_ACTOR                 who you are in the ledger and in the evidence; unset: git's user.email
     TOWPATH_DEBUG=1               shows the traceback behind an error
     MLFLOW_TRACKING_URI           http(s)://… of a team's MLflow server, or sqlite:///… of a database; else TOWPATH_HOME
     MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD, MLFLOW_TRACKING_TOKEN
