@@ -64,10 +64,10 @@ def decimal(value: float | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement: of which kind, about which models (name to digest), with which verdict and findings."""
+    """One statement: of which kind, about which models (name and digest), with which verdict and findings."""
 
     kind: str
-    subjects: Mapping[str, str]
+    subjects: tuple[tuple[str, str], ...]
     passed: bool
     measures: Mapping[str, str]
     findings: tuple[Verdict, ...]
@@ -84,11 +84,13 @@ class Statement:
             kind = str(said["kind"])
             if content["_type"] != STATEMENT or content["predicateType"] != predicate_type(kind):
                 raise ValueError(f"it is not a {STATEMENT} of its kind")
+            if not content["subject"]:
+                raise ValueError("it speaks of no model")
             if said["verdict"] not in ("passed", "failed"):
                 raise ValueError("its verdict is neither passed nor failed")
             return cls(
                 kind=kind,
-                subjects={s["name"]: f"sha256:{s['digest']['dirHash']}" for s in content["subject"]},
+                subjects=tuple((s["name"], f"sha256:{s['digest']['dirHash']}") for s in content["subject"]),
                 passed=said["verdict"] == "passed",
                 measures={str(name): str(value) for name, value in said["measures"].items()},
                 findings=tuple(_finding(found) for found in said["findings"]),
@@ -102,14 +104,21 @@ class Statement:
 def decoded(name: str, content: bytes) -> dict[str, Any]:
     """The statement in a file; what is no JSON object comes back as a statement that says so, and proves nothing."""
     try:
-        found = json.loads(content) if len(content) <= LARGEST else None
+        found = json.loads(content, object_pairs_hook=_once) if len(content) <= LARGEST else None
         json.dumps(found, ensure_ascii=False, allow_nan=False).encode()  # no NaN, no half characters
     except (ValueError, RecursionError):
         found = None
     return found if isinstance(found, dict) else {_UNREADABLE: f"{name} is no JSON object of at most {LARGEST} bytes"}
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
 def _finding(found: Mapping[str, Any]) -> Verdict:
     if not isinstance(found["passed"], bool):
         raise TypeError("passed is neither true nor false")
-    return Verdict(found["gate"], found["passed"], *(str(found[key]) for key in ("subject", "got", "expected")))
+    return Verdict(str(found["gate"]), found["passed"], *(str(found[key]) for key in ("subject", "got", "expected")))

@@ -29,7 +29,9 @@ def view_link(experiment_id: str, key: str) -> str:
     return f"#/experiments/{experiment_id}/runs?viewStateShareKey={key}&compareRunsMode=CHART&{_ML}"
 
 
-def saved_view(key: str, name: str, sections: Mapping[str, Sequence[str]], runs: str, made: datetime) -> tuple[str, str]:
+def saved_view(
+    key: str, name: str, sections: Mapping[str, Sequence[str]], runs: str, made: datetime
+) -> tuple[str, str]:
     """The experiment tag, key and value, of a view with one line chart over time for each metric.
 
     `sections` maps a heading to metric keys; `runs` is a search filter such as "tags.`towpath.series` = 'true'".
@@ -39,7 +41,14 @@ def saved_view(key: str, name: str, sections: Mapping[str, Sequence[str]], runs:
     for number, (heading, metrics) in enumerate(sections.items()):
         section = f"{key}-{number}"
         state["compareRunSections"].append(
-            {"uuid": section, "name": heading, "display": True, "isReordered": True, "deleted": False, "isGenerated": False}
+            {
+                "uuid": section,
+                "name": heading,
+                "display": True,
+                "isReordered": True,
+                "deleted": False,
+                "isGenerated": False,
+            }
         )
         state["compareRunCharts"] += [_chart(f"{section}-{i}", section, metric) for i, metric in enumerate(metrics)]
     packed = base64.b64encode(zlib.compress(json.dumps(state, sort_keys=True).encode(), 9)).decode()

@@ -66,7 +66,7 @@ def test_a_flipped_bit_is_found_at_its_entry(links: list[Link], data: st.DataObj
     part = data.draw(st.sampled_from(["body", "prev", "hash"]))
     content = bytearray(getattr(links[at], part))
     content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    links[at] = replace(links[at], **{part: bytes(content)})
+    links[at] = replace(links[at], **{part: bytes(content)})  # type: ignore[arg-type]
     with pytest.raises(Mismatch, match=f"entry {at + 1}:"):
         ledger.verify(links)
 

@@ -114,7 +114,7 @@ def _evidence(version: ModelVersion, content: dict[str, Any]) -> dict[str, Any]:
         {"gate": f.gate, "passed": f.passed, "subject": f.subject, "got": f.got, "expected": f.expected}
         for f in said.findings
     ]
-    about = bool(version.digest) and said.subjects.get(version.name) == version.digest
+    about = bool(version.digest) and said.subjects == ((version.name, version.digest),)
     return {
         "kind": said.kind,
         "verdict": "passed" if said.passed else "failed",

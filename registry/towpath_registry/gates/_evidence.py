@@ -29,9 +29,9 @@ def proven(candidate: Candidate, gate: str, kind: str) -> tuple[Verdict, ...]:
 
 def _verdicts(candidate: Candidate, gate: str, said: Statement) -> list[Verdict]:
     name, registered, actual = candidate.version.name, candidate.version.digest, candidate.digest
-    about = said.subjects.get(name, "")
-    same = bool(actual) and about == actual == registered and set(said.subjects) == {name}
-    subject = Verdict(gate, same, "the digest it speaks of", _short(about), _expected(actual, registered))
+    same = bool(actual) and actual == registered and said.subjects == ((name, actual),)
+    about = ", ".join(_short(digest) if who == name else f"{_short(digest)} of {who}" for who, digest in said.subjects)
+    subject = Verdict(gate, same, "the digest it speaks of", about or "none", _expected(actual, registered))
     verdict = "passed" if said.passed else "failed"
     return [
         subject,

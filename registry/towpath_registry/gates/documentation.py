@@ -28,7 +28,7 @@ class Documentation:
     def _section(self, name: str, text: str | None) -> Verdict:
         if text is None:
             got = "not there"
-        elif not text.strip():
+        elif not re.sub(r"^#.*$", "", text, flags=re.MULTILINE).strip():
             got = "empty"
         else:
             got = next((f"unfinished ({mark})" for mark in self.unfinished if mark in text), "filled in")
