@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,7 +78,9 @@ class Predictor:
         if not len(frame):
             return np.empty((0, len(self.classes)))
         names = [field.name for field in self.manifest.inputs]
-        found = np.asarray(self._model.predict_proba(frame[names]), dtype=np.float64)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an unseen category is answered as well as it can be
+            found = np.asarray(self._model.predict_proba(frame[names]), dtype=np.float64)
         if found.shape != (len(frame), len(self.classes)) or not np.isfinite(found).all():
             raise Refused(f"{self.version} answers with something else than a probability for each class")
         return found
@@ -97,14 +100,16 @@ class Predictor:
         sure = values[:, 0] >= (np.inf if threshold is None else threshold)
         return Answers(self.classes[best], values, np.where(sure, AUTO, REVIEW))
 
-    def vet(self, columns: Columns, count: int, *, numbers_as_text: bool = False) -> Vetted:
+    def vet(
+        self, columns: Columns, count: int, *, already: Sequence[str] = (), numbers_as_text: bool = False
+    ) -> Vetted:
         """Which of `count` records may be answered, and the model's input for these."""
-        return vet(columns, self.manifest.inputs, count, numbers_as_text=numbers_as_text)
+        return vet(columns, self.manifest.inputs, count, already=already, numbers_as_text=numbers_as_text)
 
     def answer(self, records: Sequence[Any]) -> list[dict[str, Any]]:
         """One answer for each record, in their order; a record that is no good is rejected, with the reason."""
         columns, whole = columns_of(records, self.manifest.inputs)
-        vetted = vet(columns, self.manifest.inputs, len(records), already=whole)
+        vetted = self.vet(columns, len(records), already=whole)
         answers = self.answers(self.probabilities(vetted.inputs))
         told = iter(
             zip(answers.labels.tolist(), answers.probabilities.tolist(), answers.decisions.tolist(), strict=True)

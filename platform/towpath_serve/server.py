@@ -6,7 +6,6 @@ import errno
 import signal
 import socket
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,7 +65,6 @@ def _serve(listener: socket.socket, folder: Path, digest: str | None, version: s
     from towpath_serve.app import create_app
     from towpath_serve.predictor import Predictor
 
-    warnings.filterwarnings("ignore", module="sklearn")  # of unseen categories: that is what answers are for
     predictor = Predictor.open(folder, digest=digest, version=version)
     predictor.prove()
 
