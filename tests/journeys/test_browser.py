@@ -17,6 +17,14 @@ from tests.journeys.conftest import World
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
+# What somebody has set who closed MLflow's welcome and its assistant.
+_CLOSED = {
+    "_mlflow_user_setting_dismiss_next_model_registry_ui": "true",
+    "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
+    "mlflow.assistant.panelOpen_v1": "false",
+    "mlflow.workflowType_v1": '"machine_learning"',
+}
+
 
 @pytest.fixture(scope="module")
 def watched(coding: World, tmp_path_factory: pytest.TempPathFactory) -> World:
@@ -41,7 +49,7 @@ def address(watched: World) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def browser(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -54,12 +62,15 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
-        "--window-size=1500,1100",
+        "--window-size=1400,1000",
         f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
     ):
         options.add_argument(switch)
     options.binary_location = "/usr/bin/chromium"
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+    driver.get(address)
+    for key, value in _CLOSED.items():
+        driver.execute_script("localStorage.setItem(arguments[0], arguments[1])", key, value)
     yield driver
     driver.quit()
 
@@ -90,7 +101,7 @@ def keep(browser: Any, name: str, repository: Path) -> None:
 
 
 def test_the_registry_shows_the_model_and_its_aliases(browser: Any, address: str, repository: Path) -> None:
-    text_of(browser, f"{address}#/models?workflowType=machine_learning", "occupation-coder", "production", "staging")
+    text_of(browser, f"{address}#/models?workflowType=machine_learning", "occupation-coder", "@ staging")
     keep(browser, "models", repository)
 
 
@@ -115,7 +126,7 @@ def test_the_monitoring_page_draws_each_measure_over_time(
     browser: Any, address: str, watched: World, repository: Path
 ) -> None:
     link = watched("show", "occupation-coder/1", "--json").json["monitoring"]
-    text_of(browser, f"{address}{link}", "accuracy 4", "Drift")
+    text_of(browser, f"{address}{link}", "accuracy_4", "Drift", "macro_f1")
     _wait_until(lambda: len(browser.find_elements("css selector", ".js-plotly-plot")) >= 3, "the charts", seconds=60)
     keep(browser, "monitoring", repository)
 
