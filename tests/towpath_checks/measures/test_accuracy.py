@@ -20,6 +20,7 @@ def test_it_is_scikit_learns(pairs: list[tuple[str, str]]) -> None:
     truth, said = zip(*pairs, strict=True)
     got = accuracy(truth, said)
     assert got.value == pytest.approx(accuracy_score(truth, said))
+    assert got.value is not None
     assert got.low is not None
     assert got.high is not None
     assert 0 <= got.low <= got.value <= got.high <= 1

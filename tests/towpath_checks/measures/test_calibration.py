@@ -53,6 +53,7 @@ def test_the_brier_score_is_scikit_learns() -> None:
     table, truth = random.dirichlet(np.ones(3), 200), random.choice(classes, 200)
     got = brier(truth, table, classes)
     assert got.value == pytest.approx(brier_score_loss(truth, table, labels=classes, scale_by_half=False))
+    assert got.value is not None
     assert got.low is not None
     assert got.high is not None
     assert got.low < got.value < got.high
@@ -70,6 +71,7 @@ def test_many_records_have_an_interval_too() -> None:
     random = np.random.default_rng(0)
     first = random.random(500_000)
     got = brier(np.full(500_000, "a"), np.column_stack([first, 1 - first]), ["a", "b"])
+    assert got.value is not None
     assert got.low is not None
     assert got.high is not None
     assert got.value == pytest.approx((got.low + got.high) / 2, abs=1e-3)

@@ -20,6 +20,7 @@ def test_both_are_scikit_learns(pairs: list[tuple[str, str]]) -> None:
     for ours, average in ((macro_f1, "macro"), (weighted_f1, "weighted")):
         got = ours(truth, said, draws=20)
         assert got.value == pytest.approx(f1_score(truth, said, average=average, zero_division=0))
+        assert got.value is not None
         assert got.low is not None
         assert got.high is not None
         assert got.low <= got.value <= got.high
