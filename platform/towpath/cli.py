@@ -101,14 +101,14 @@ def towpath() -> None:
     """
 
 
-def run(arguments: Sequence[str], commands: click.Group = towpath) -> int:
+def run(arguments: Sequence[str], commands: click.Command = towpath) -> int:
     """The exit code of one command; every error ends here, as one sentence and a next step."""
     for name, value in NO_TELEMETRY.items():
         os.environ.setdefault(name, value)
     signal.signal(signal.SIGTERM, _as_interrupt)
     out = sys.stdout
     try:
-        result = commands.main(args=list(arguments), prog_name="towpath", standalone_mode=False)
+        result = commands.main(args=list(arguments), prog_name=commands.name, standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.ClickException as error:

@@ -62,7 +62,7 @@ def examined(environ: Mapping[str, str]) -> list[Finding]:
         _byte_compiled,
         _home,
         _registry,
-        _engine,
+        engine,
         _uv,
         _telemetry,
     )
@@ -204,7 +204,7 @@ def _server(uri: str, costs: str) -> Finding:
     return Finding("registry", "ok", f"{uri}, mlflow {theirs}", required=True)
 
 
-def _engine(environ: Mapping[str, str]) -> Finding:
+def engine(environ: Mapping[str, str]) -> Finding:
     host = environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     version = _engine_version(host)
     if version:
