@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 # What somebody has set who closed MLflow's welcome and its assistant.
 _CLOSED = {
-    "_mlflow_user_setting_dismiss_next_model_registry_ui": "true",
+    "_mlflow_model_registry_promo_modal_dismissed": "true",
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
     "mlflow.assistant.panelOpen_v1": "false",
     "mlflow.workflowType_v1": '"machine_learning"',
