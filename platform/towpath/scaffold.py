@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.machinery
+import importlib.util
 import keyword
 import os
 import secrets
@@ -70,10 +71,11 @@ class Made:
 
 def shelf() -> Path:
     """The folder with the templates that came with towpath."""
-    found = files("towpath_templates").joinpath("data")
-    if not isinstance(found, Path) or not found.is_dir():
-        raise CouldNot("towpath was installed without its templates", hint="install towpath again, from its wheel")
-    return found.parent
+    found = importlib.util.find_spec("towpath_templates")
+    places = [Path(place) for place in (found.submodule_search_locations or ())] if found else []
+    if with_templates := next((place for place in places if names(place)), None):
+        return with_templates
+    raise CouldNot("towpath was installed without its templates", hint="install towpath again, from its wheel")
 
 
 def names(shelf: Path) -> list[str]:
