@@ -11,9 +11,13 @@ import click
 from towpath.console import Console, clean, mark, table
 from towpath_core.errors import Misused
 from towpath_registry.actor import actor
+from towpath_registry.nouns import ROLLED_BACK
 from towpath_registry.promotion import apply
 
+_WIDTH = 48
+
 if TYPE_CHECKING:
+    from towpath_core.verdicts import Verdict
     from towpath_registry.nouns import LedgerEntry
     from towpath_registry.promotion import Plan
     from towpath_registry.store import ModelStore
@@ -25,23 +29,22 @@ def settle(console: Console, store: ModelStore, plan: Plan, reason: str, *, dry_
     Raises: Misused without a terminal to ask and without `yes`.
     """
     if plan.done or dry_run:
-        console.result(content(plan, None), text(plan, _end(plan)))
+        console.result(content(plan, None), text(plan, _outcome(plan, None)))
         return 0 if plan.allowed else 1
-    if not plan.allowed:
-        entry = apply(store, plan, actor(os.environ), reason)
-        console.result(content(plan, entry), text(plan, f"{_end(plan)} The refusal is ledger entry {entry.seq}."))
+    if plan.allowed and not yes and not _asked(plan):
+        console.say("Nothing was changed.")
         return 1
-    if not yes:
-        if not sys.stdin.isatty():
-            raise Misused("there is no terminal to ask on", hint="look with --dry-run, then say yes with -y")
-        click.echo(text(plan), err=True)
-        if not click.confirm("Do it?", err=True):
-            console.say("Nothing was changed.")
-            return 1
     entry = apply(store, plan, actor(os.environ), reason)
-    moved = f"Done: {plan.version.ref} is at {plan.level}. Ledger entry {entry.seq}, by {entry.actor}.\n{_next(plan)}"
-    console.result(content(plan, entry), text(plan, moved) if yes else moved)
-    return 0
+    outcome = _outcome(plan, entry)
+    console.result(content(plan, entry), text(plan, outcome) if yes or not plan.allowed else outcome)
+    return 0 if plan.allowed else 1
+
+
+def _asked(plan: Plan) -> bool:
+    if not sys.stdin.isatty():
+        raise Misused("there is no terminal to ask on", hint="look with --dry-run, then say yes with -y")
+    click.echo(text(plan), err=True)
+    return click.confirm("\nDo it?", err=True)
 
 
 def content(plan: Plan, entry: LedgerEntry | None) -> dict[str, Any]:
@@ -71,22 +74,34 @@ def text(plan: Plan, end: str = "") -> str:
     if plan.done:
         return f"{plan.version.ref} is at {plan.level} already; nothing to do."
     stands = f"{plan.version.name}/{plan.stands}" if plan.stands else "no version"
-    verb = "Roll back" if plan.event == "rolled_back" else "Promote"
+    verb = "Roll back" if plan.event == ROLLED_BACK else "Promote"
     what = f"{verb} {plan.level} of {plan.version.name}: from {stands} to {plan.version.ref}"
-    rows = [(v.gate, mark(v.passed), v.subject, v.got, v.expected) for v in plan.verdicts]
+    rows = [(v.gate, mark(v.passed), v.subject, *_cells(v)) for v in plan.verdicts]
     verdicts = table(("gate", "verdict", "subject", "got", "expected"), rows)
     return "\n".join([what, f"plan {plan.id}", "", verdicts, *(["", end] if end else [])])
 
 
-def _end(plan: Plan) -> str:
+def _cells(verdict: Verdict) -> tuple[str, str]:
+    """Got and expected; those of a pass are cut to what a line holds, those of a refusal stand in full."""
+    width = _WIDTH if verdict.passed else sys.maxsize
+    got, expected = (
+        text if len(text) <= width else f"{text[: width - 1]}…" for text in (verdict.got, verdict.expected)
+    )
+    return got, expected
+
+
+def _outcome(plan: Plan, entry: LedgerEntry | None) -> str:
+    ref, level = plan.version.ref, plan.level
     if plan.allowed:
-        return "Every gate agrees; nothing was changed (--dry-run)."
-    failed = [verdict for verdict in plan.verdicts if not verdict.passed]
-    gates = ", ".join(dict.fromkeys(verdict.gate for verdict in failed))
-    return clean(f"Refused by {gates}; nothing was moved. {failed[0].reason}." if failed else "Refused: nothing asked.")
+        if entry is None:
+            return "Every gate agrees. Nothing was changed (--dry-run)."
+        return f"Done: {ref} is at {level}. Ledger entry {entry.seq}, by {entry.actor}.\n{_next(plan)}"
+    recorded = f" The refusal is ledger entry {entry.seq}." if entry else ""
+    failed = [f"  {verdict.gate}: {verdict.reason}" for verdict in plan.verdicts if not verdict.passed]
+    return clean("\n".join([f"Refused: {ref} does not move to {level}.{recorded}", *failed]))
 
 
 def _next(plan: Plan) -> str:
-    if plan.event == "rolled_back" or plan.level == "production":
+    if plan.event == ROLLED_BACK or plan.level == "production":
         return f"Next: towpath build {plan.version.name}@{plan.level}"
     return f"Next: towpath promote {plan.version.ref} --to production"

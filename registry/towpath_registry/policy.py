@@ -31,10 +31,10 @@ class Policy:
 
     def level(self, name: str) -> Level:
         """Raise Misused for a level that the policy does not have."""
-        for level in self.levels:
-            if level.name == name:
-                return level
-        raise Misused(f"there is no level {name!r}", hint=f"--to {' or --to '.join(lv.name for lv in self.levels)}")
+        found = [level for level in self.levels if level.name == name]
+        if found:
+            return found[0]
+        raise Misused(f"there is no level {name!r}", hint=f"one of {', '.join(level.name for level in self.levels)}")
 
     @property
     def digest(self) -> str:

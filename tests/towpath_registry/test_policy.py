@@ -20,7 +20,7 @@ def test_each_level_of_the_built_in_policy_asks_the_same_five_gates() -> None:
 def test_an_unknown_level_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(Misused, match="there is no level 'prod'") as caught:
         solo().level("prod")
-    assert caught.value.hint == "--to staging or --to production"
+    assert caught.value.hint == "one of staging, production"
 
 
 def test_the_digest_is_the_same_for_the_same_policy_and_changes_with_anything_in_it() -> None:

@@ -20,28 +20,28 @@ def proven(candidate: Candidate, gate: str, kind: str) -> tuple[Verdict, ...]:
     Any statement that cannot be read counts against the candidate: it may be the one that said no.
     """
     found = statements(candidate, kind)
-    got = f"{len(found)} found" if found else "not there"
-    there = Verdict(gate, bool(found), f"the evidence of {kind}", got, "at least one statement")
+    subject, expected = f"the evidence of {kind}", f"passed, about {_expected(candidate)}"
+    missing = () if found else (Verdict(gate, False, subject, "not there", expected),)
     unread = [str(error) for error in map(_parsed, candidate.evidence) if isinstance(error, ValueError)]
     unreadable = [Verdict(gate, False, "a statement of the run", f"not readable: {why}", "readable") for why in unread]
-    return (there, *unreadable, *(verdict for said in found for verdict in _verdicts(candidate, gate, said)))
+    return (*missing, *unreadable, *(v for said in found for v in _verdicts(candidate, gate, subject, said, expected)))
 
 
-def _verdicts(candidate: Candidate, gate: str, said: Statement) -> list[Verdict]:
-    name, registered, actual = candidate.version.name, candidate.version.digest, candidate.digest
-    same = bool(actual) and actual == registered and said.subjects == ((name, actual),)
-    about = ", ".join(_short(digest) if who == name else f"{_short(digest)} of {who}" for who, digest in said.subjects)
-    subject = Verdict(gate, same, "the digest it speaks of", about or "none", _expected(actual, registered))
+def _verdicts(candidate: Candidate, gate: str, subject: str, said: Statement, expected: str) -> list[Verdict]:
+    actual, registered = candidate.digest, candidate.version.digest
+    about = ", ".join(
+        _short(digest) if name == candidate.version.name else f"{_short(digest)} of {name}"
+        for name, digest in said.subjects
+    )
+    same = bool(actual) and actual == registered and said.subjects == ((candidate.version.name, actual),)
     verdict = "passed" if said.passed else "failed"
-    return [
-        subject,
-        Verdict(gate, said.passed, "its verdict", verdict, "passed"),
-        Verdict(gate, bool(said.findings), "the number of its findings", str(len(said.findings)), "at least 1"),
-        *(replace(finding, gate=gate) for finding in said.findings),
-    ]
+    got = f"{verdict}, about {about}" if said.findings else f"{verdict} without any finding, about {about}"
+    whole = Verdict(gate, same and said.passed and bool(said.findings), subject, got, expected)
+    return [*(replace(finding, gate=gate) for finding in said.findings), whole]
 
 
-def _expected(actual: str, registered: str) -> str:
+def _expected(candidate: Candidate) -> str:
+    actual, registered = candidate.digest, candidate.version.digest
     if actual == registered:
         return _short(actual)
     return f"{_short(registered)} as registered, and {_short(actual)} as stored, to be the same"

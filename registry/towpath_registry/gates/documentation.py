@@ -23,16 +23,22 @@ class Documentation:
         if candidate.card is None:
             return (Verdict("documentation", False, "MODEL_CARD.md", "not there", "in the model's folder"),)
         found = _sections(candidate.card)
-        return tuple(self._section(name, found.get(name)) for name in self.sections)
+        lacks = {name: lack for name in self.sections if (lack := self._lack(found.get(name)))}
+        if lacks or not self.sections:
+            return tuple(
+                Verdict("documentation", False, f"the section {name}", lack, "filled in")
+                for name, lack in lacks.items()
+            )
+        got = f"filled in: {', '.join(self.sections)}"
+        return (Verdict("documentation", True, "the model card", got, "every section filled in"),)
 
-    def _section(self, name: str, text: str | None) -> Verdict:
+    def _lack(self, text: str | None) -> str:
+        """What a section lacks; empty if nothing."""
         if text is None:
-            got = "not there"
-        elif not re.sub(r"^#.*$", "", text, flags=re.MULTILINE).strip():
-            got = "empty"
-        else:
-            got = next((f"unfinished ({mark})" for mark in self.unfinished if mark in text), "filled in")
-        return Verdict("documentation", got == "filled in", f"the section {name}", got, "filled in")
+            return "not there"
+        if not re.sub(r"^#.*$", "", text, flags=re.MULTILINE).strip():
+            return "empty"
+        return next((f"unfinished ({mark})" for mark in self.unfinished if mark in text), "")
 
 
 def _sections(card: str) -> dict[str, str]:

@@ -17,12 +17,11 @@ class ModelFormat:
         same = bool(actual) and actual == registered
         got, expected = actual[:19] or "none", registered[:19] or "a digest at registration"
         inspected = tuple(replace(verdict, gate="model-format") for verdict in candidate.format)
-        told = f"{len(inspected)} verdicts" if inspected else "not there"
-        return (
-            Verdict("model-format", same, "the digest of the files", got, expected),
-            Verdict("model-format", bool(inspected), "the inspection of the files", told, "at least one verdict"),
-            *inspected,
-        )
+        if not inspected:
+            inspected = (
+                Verdict("model-format", False, "the inspection of the files", "not there", "at least one verdict"),
+            )
+        return (Verdict("model-format", same, "the digest of the files", got, expected), *inspected)
 
 
 gate = ModelFormat

@@ -17,11 +17,10 @@ class Provenance:
 
     def judge(self, candidate: Candidate) -> tuple[Verdict, ...]:
         tags = candidate.version.tags
-        known = {name: tags.get(f"towpath.{name}", "").strip() for name in self.required}
-        return tuple(
-            Verdict("provenance", bool(value), name, value[:60] or "not recorded", "recorded")
-            for name, value in known.items()
-        )
+        missing = [name for name in self.required if not tags.get(f"towpath.{name}", "").strip()]
+        got = f"without {', '.join(missing)}" if missing else f"recorded: {len(self.required)} of {len(self.required)}"
+        known = bool(self.required) and not missing
+        return (Verdict("provenance", known, "the provenance", got, f"all of {', '.join(self.required)}"),)
 
 
 gate = Provenance

@@ -22,17 +22,12 @@ class Quality:
     def judge(self, candidate: Candidate) -> tuple[Verdict, ...]:
         said = statements(candidate, self.kind)
         gates = [{finding.gate for finding in statement.findings} for statement in said]
-        compared = bool(gates) and all(self.baseline in names for names in gates)
-        limited = bool(gates) and all(names - {self.baseline} for names in gates)
-        return (
-            *proven(candidate, "quality", self.kind),
-            Verdict("quality", compared, "the comparison with the baseline", _made(compared), "made"),
-            Verdict("quality", limited, "the comparison with limits", _made(limited), "made"),
-        )
-
-
-def _made(made: bool) -> str:
-    return "made" if made else "not made"
+        made = {
+            "the comparison with the baseline": all(self.baseline in names for names in gates),
+            "the comparison with limits": all(names - {self.baseline} for names in gates),
+        }
+        missing = [Verdict("quality", False, what, "not made", "made") for what, done in made.items() if not done]
+        return (*proven(candidate, "quality", self.kind), *missing)
 
 
 gate = Quality
