@@ -59,7 +59,7 @@ def fit(findings: Iterable[Finding]) -> bool:
 
 def of_records(count: int, total: int) -> str:
     """4 of 28,516 records (0.014 %)."""
-    share = f" ({100 * count / total:.2g} %)" if count and total else ""
+    share = f" ({100 * count / total:.3g} %)" if count and total else ""
     return f"{count:,} of {total:,} records{share}"
 
 

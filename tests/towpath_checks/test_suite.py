@@ -37,11 +37,11 @@ FAILS = expects("column_values_to_match_regex", column="code", regex="^[0-9]{4}$
 NOBODY = {"row_condition": 'text=="nobody"', "condition_parser": "pandas"}
 CASES: dict[str, Case] = {  # an expectation, whether it passes, and what was got
     "holds": (HOLDS, True, "0 of 6 records not so"),
-    "fails": (FAILS, False, "2 of 6 records (33 %) not so"),
+    "fails": (FAILS, False, "2 of 6 records (33.3 %) not so"),
     "mostly": (
         expects("column_values_to_not_be_null", column="text", mostly=0.8),
         True,
-        "1 of 6 records (17 %) not so",
+        "1 of 6 records (16.7 %) not so",
     ),
     "rows": (expects("table_row_count_to_be_between", min_value=7), False, "6"),
     "mean": (expects("column_mean_to_be_between", column="age", max_value=100), False, "164,642"),
@@ -75,7 +75,7 @@ CASES: dict[str, Case] = {  # an expectation, whether it passes, and what was go
     "advises": (
         expects("column_values_to_not_be_null", "warning", column="text"),
         False,
-        "1 of 6 records (17 %) not so",
+        "1 of 6 records (16.7 %) not so",
     ),
     "twice": (HOLDS, True, "0 of 6 records not so"),
 }

@@ -36,10 +36,16 @@ def find(name: str) -> type[Any]:
     """The rule's class. Raises: Misused for an unknown name, CouldNot for a rule that does not load."""
     if name not in names():
         raise Misused(f"there is no rule {name!r}", hint=f"towpath.yaml, checks.rules: {', '.join(names())}")
+    return load(f"{__name__}.{name}")
+
+
+def load(module: str) -> type[Any]:
+    """The rule's class from the module of that name. Raises: CouldNot; a rule that is skipped is an open door."""
+    name = module.rpartition(".")[2]
     class_name = "".join(word.capitalize() for word in name.split("_"))
     try:
-        found = getattr(importlib.import_module(f"{__name__}.{name}"), class_name)
-    except Exception as error:  # whatever is wrong with it: a rule that is skipped is an open door
+        found = getattr(importlib.import_module(module), class_name)
+    except Exception as error:
         raise CouldNot(f"the rule {name} does not load: {type(error).__name__}: {error}") from error
     if not is_dataclass(found) or not isinstance(found, type):
         raise CouldNot(f"the rule {name} does not load: {class_name} is no dataclass")

@@ -59,7 +59,7 @@ def test_a_code_that_the_nomenclature_does_not_have_is_named() -> None:
     finding = codes(changed(LABELS, 3, "0333"))
     assert finding.blocks
     assert (finding.count, finding.examples) == (1, ("0333",))
-    assert finding.got == "1 of 6 records (17 %) with 1 other labels"
+    assert finding.got == "1 of 6 records (16.7 %) with 1 other labels"
 
 
 def test_eaten_leading_zeros_are_seen_for_what_they_are() -> None:
@@ -74,7 +74,7 @@ def test_a_missing_label_is_no_code() -> None:
     for missing in (None, float("nan"), ""):
         finding = codes(changed(LABELS, 1, missing))
         assert finding.blocks
-        assert (finding.got, finding.examples) == ("1 of 6 records (17 %), 1 of them missing", ("r1",))
+        assert (finding.got, finding.examples) == ("1 of 6 records (16.7 %), 1 of them missing", ("r1",))
 
 
 def test_a_text_that_strayed_into_the_label_is_told_by_its_record() -> None:
@@ -117,7 +117,7 @@ def test_where_nothing_is_required_nothing_is_assessed() -> None:
 def test_the_same_text_with_two_codes_is_told_by_both_records() -> None:
     finding = ConflictingLabels().judge(data(changed(TEXTS, 3, " Baker!")))
     assert finding.blocks
-    assert (finding.got, finding.examples) == ("2 of 6 records (33 %)", ("r0", "r3"))
+    assert (finding.got, finding.examples) == ("2 of 6 records (33.3 %)", ("r0", "r3"))
 
 
 def test_the_same_text_with_the_same_code_is_no_conflict() -> None:

@@ -69,10 +69,11 @@ def test_a_setting_that_does_not_fit_is_told_by_key(name: str, settings: dict[st
 def test_a_rule_that_does_not_load_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken_rule.py").write_text("raise RuntimeError('no')\n")
     (tmp_path / "not_a_rule.py").write_text("NotARule = 3\n")
-    monkeypatch.setattr(rules, "__path__", [*rules.__path__, str(tmp_path)])
-    for name in ("broken_rule", "not_a_rule"):
+    (tmp_path / "empty_rule.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("broken_rule", "not_a_rule", "empty_rule", "no_rule"):
         with pytest.raises(CouldNot, match=f"the rule {name} does not load"):
-            rules.find(name)
+            rules.load(name)
 
 
 @dataclass(frozen=True)
