@@ -213,6 +213,8 @@ def _translated(template: Template) -> Iterator[None]:
 
     try:
         yield
+    except KeyboardInterrupt:  # copier's own, at a question, is one of its errors as well
+        raise
     except ProcessExecutionError as error:
         words = str(error.stderr or error).strip().splitlines()
         raise CouldNot(f"git cannot read the template: {words[-1]}", hint="towpath needs git 2.31 or newer") from error
