@@ -41,7 +41,7 @@ def test_uncommitted_changes_are_not_registered_but_may_be_tried(copy: World) ->
     tried = copy("run", "--experiment", "--json").json
     assert tried["version"] is None
     assert tried["run_id"]
-    assert copy("list", "--json").json["models"][0]["versions"] == 1
+    assert copy("list", "--json").json["models"][0]["latest"] == 1
 
 
 def test_a_change_that_is_committed_becomes_the_next_version_and_can_be_rolled_back(copy: World) -> None:
@@ -78,7 +78,7 @@ def test_data_that_fail_their_checks_are_not_learnt_from(copy: World) -> None:
     refused = copy("run", code=1)
     assert "the stage check said no" in refused.err
     assert "nomenclature" in refused.err
-    assert copy("list", "--json").json["models"][0]["versions"] == 1
+    assert copy("list", "--json").json["models"][0]["latest"] == 1
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -95,7 +95,7 @@ def test_a_run_that_breaks_off_leaves_nothing_half_done(copy: World, how: signal
     rest = process.stderr.read()
     code = process.wait(timeout=60)
     assert code == (130 if how != signal.SIGKILL else -signal.SIGKILL), rest
-    assert copy("list", "--json").json["models"][0]["versions"] == 1
+    assert copy("list", "--json").json["models"][0]["latest"] == 1
     _wait_until_alone(copy)
     assert copy("run", "--json").json["version"] == 2
 

@@ -35,7 +35,7 @@ def test_a_second_run_with_nothing_changed_does_nothing(world: World) -> None:
     assert not again["new"]
     assert again["version"] == 1
     assert set(again["stages"].values()) == {"unchanged"}
-    assert [model["versions"] for model in world("list", "--json").json["models"]] == [1]
+    assert [model["latest"] for model in world("list", "--json").json["models"]] == [1]
 
 
 def test_the_model_keeps_its_limits_and_beats_its_baseline(world: World) -> None:

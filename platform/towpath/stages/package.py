@@ -46,9 +46,10 @@ def _fill(project: Project, folder: Path) -> None:
     _copy(project.path(project.settings.nomenclature.file), folder / "nomenclature.csv", "git checkout nomenclature")
     made = manifest(project, measured["threshold"]["value"])
     made.write(folder)
-    write_json(folder / "input_example.json", list(project.settings.examples))
+    examples = _examples(project)
+    write_json(folder / "input_example.json", examples)
     write_text(folder / "MLmodel", json.dumps(mlmodel(made), indent=2) + "\n")
-    expected = Predictor.open(folder).answer(project.settings.examples)
+    expected = Predictor.open(folder).answer(examples)
     rejected = [answer["reason"] for answer in expected if answer["decision"] == "rejected"]
     if rejected:
         raise Mismatch(
@@ -77,6 +78,15 @@ def manifest(project: Project, threshold: float | None) -> Manifest:
             "digest": sha256_file(project.path(settings.nomenclature.file)),
         },
     )
+
+
+def _examples(project: Project) -> list[dict[str, str | int | float | None]]:
+    """As towpath.yaml has them; numbers with a point, because MLflow's signature takes 41 for a whole number only."""
+    numbers = {field.name for field in project.settings.data.inputs if field.type == "number"}
+    return [
+        {name: float(value) if name in numbers and isinstance(value, int) else value for name, value in example.items()}
+        for example in project.settings.examples
+    ]
 
 
 def _copy(source: Path, target: Path, hint: str) -> None:
