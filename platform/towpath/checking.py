@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import gzip
+import warnings
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,16 +109,14 @@ def read(project: Project, path: Path) -> pd.DataFrame:
     """
     shown = _shown(project, path)
     _present(path, shown)
-    if path.suffix == ".parquet":
-        frame = _parquet(path)
-    elif path.name.endswith((".csv", ".csv.gz")):
-        frame = _csv(path)
-    else:
-        raise Misused(f"{shown} is no table", hint="give a file that ends in .parquet, .csv or .csv.gz")
     data = project.settings.data
     wanted = [data.record_id, *project.input_names(), data.target, data.wave]
-    if missing := [name for name in wanted if name not in frame.columns]:
-        raise Refused(f"no column {', '.join(missing)}{_delimiter(frame, missing)}")
+    if path.suffix == ".parquet":
+        frame = _parquet(path, wanted)
+    elif path.name.endswith((".csv", ".csv.gz")):
+        frame = _csv(path, wanted)
+    else:
+        raise Misused(f"{shown} is no table", hint="give a file that ends in .parquet, .csv or .csv.gz")
     if not len(frame):
         raise Refused("no records")
     return frame
@@ -135,34 +135,46 @@ def _shown(project: Project, path: Path) -> str:
     return whole.relative_to(project.root).as_posix() if whole.is_relative_to(project.root) else path.name
 
 
-def _parquet(path: Path) -> pd.DataFrame:
+def _parquet(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
 
     if not path.stat().st_size:
         raise Refused("the file is empty")
     try:
-        return pd.read_parquet(path)
+        frame = pd.read_parquet(path)
     except (pa.ArrowException, OSError, ValueError):  # what it says may quote the data
         raise Refused("no whole Parquet file: it is truncated, damaged or something else") from None
+    _refuse_missing(frame, wanted)
+    return frame
 
 
-def _csv(path: Path) -> pd.DataFrame:
+def _csv(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
+    """The header is looked at first: another delimiter is told as such, whatever it does to the lines below."""
     import pandas as pd
 
+    form: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_values": [""], "quoting": csv.QUOTE_MINIMAL}
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], quoting=csv.QUOTE_MINIMAL)
+        _refuse_missing(pd.read_csv(path, nrows=0, **form), wanted)
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):  # cells that would be lost
+            frame: pd.DataFrame = pd.read_csv(path, index_col=False, **form)
+        return frame
     except pd.errors.EmptyDataError:
         raise Refused("the file is empty") from None
     except UnicodeDecodeError as error:
         raise Refused(f"not UTF-8 text (byte {error.start})") from None
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise Refused("no whole gzip file: it is truncated, damaged or something else") from None
-    except (pd.errors.ParserError, ValueError):  # what it says may quote the data
+    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError):  # what it says may quote the data
         raise Refused("the lines have different numbers of cells") from None
 
 
-def _delimiter(frame: pd.DataFrame, missing: list[str]) -> str:
+def _refuse_missing(frame: pd.DataFrame, wanted: Sequence[str]) -> None:
+    if missing := [name for name in wanted if name not in frame.columns]:
+        raise Refused(f"no column {', '.join(missing)}{_delimiter(frame, missing)}")
+
+
+def _delimiter(frame: pd.DataFrame, missing: Sequence[str]) -> str:
     """What is said where the header, cut at another delimiter, would name a missing column."""
     header = str(frame.columns[0]) if len(frame.columns) else ""
     found = [words for sign, words in _DELIMITERS.items() if set(header.split(sign)) & set(missing)]
