@@ -62,7 +62,7 @@ bench: install ## Measure each published figure against its peers and write benc
 
 .PHONY: wheelhouse
 wheelhouse: install ## Download the wheels that an image is built from, so that the build needs no network
-	@$(RUN) towpath.images
+	@.venv/bin/python .ci/wheelhouse.py
 
 .PHONY: clean
 clean: ## Remove .venv, caches and build results; demo folders and models stay

@@ -63,6 +63,7 @@ def examined(environ: Mapping[str, str]) -> list[Finding]:
         _home,
         _registry,
         engine,
+        _wheelhouse,
         _uv,
         _telemetry,
     )
@@ -235,6 +236,22 @@ def _engine_version(host: str) -> str:
         return str(json.loads(connection.getresponse().read(100_000))["Version"])
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return ""
+
+
+def _wheelhouse(environ: Mapping[str, str]) -> Finding:
+    """The wheels of the platform's own lock; a model with another one needs a wheelhouse of its own."""
+    import towpath
+    from towpath import wheels
+    from towpath_registry.places import home
+
+    lock = wheels.Lock.parse((Path(towpath.__file__).parent / "serving.lock").read_text(encoding="utf-8"))
+    folder = wheels.folder(home(environ), lock)
+    found = wheels.Wheelhouse.at(folder, lock)
+    where = f"{folder.parent}/{folder.name[:12]}…"
+    if not found.missing:
+        return Finding("wheelhouse", "ok", f"{len(found.wheels)} wheels in {where}")
+    told = f"{len(found.missing)} of {len(lock.pins)} wheels are not in {where}"
+    return Finding("wheelhouse", "missing", told, "the first image needs the network", "towpath build --download")
 
 
 def _uv(_environ: Mapping[str, str]) -> Finding:
