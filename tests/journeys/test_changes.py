@@ -66,7 +66,7 @@ def test_a_model_below_its_limits_is_a_candidate_that_no_gate_lets_through(copy:
     commit(copy)
     assert copy("run", "--json").json["version"] == 2
     plan = copy("promote", f"{copy.name}/2", "--to", "staging", "--json", "--yes", code=1).json
-    failed = [gate for gate in plan["gates"] if not gate["passed"]]
+    failed = [gate for gate in plan["verdicts"] if not gate["passed"]]
     assert any("0.99" in gate["expected"] for gate in failed), plan
     assert copy("show", f"{copy.name}@staging", "--json").json["version"] == 1
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from tests.journeys.conftest import NAMES, World, made
-from tests.support.registry_world import mlflow_server
+
+from registry_world import mlflow_server
 
 pytestmark = pytest.mark.slow
 

@@ -23,7 +23,7 @@ def main() -> None:
 def split(project: Project) -> None:
     """Write data/splits.parquet (record id and part) and reports/leakage.json. Raises: Refused on leakage."""
     from towpath.checking import dataset
-    from towpath_checks.rules.leakage import Leakage
+    from towpath_checks import rules
 
     settings = _settings(stages.params())
     data = project.settings.data
@@ -39,7 +39,8 @@ def split(project: Project) -> None:
     table = records[[data.record_id]].assign(part=parts)
     with written_whole(project.splits) as part:
         table.to_parquet(part, index=False)
-    finding = Leakage().judge(dataset(project, records, splits=table))
+    leakage = rules.make("leakage", project.settings.checks.rules.get("leakage", {}))
+    finding = leakage.judge(dataset(project, records, splits=table))
     write_json(project.reports / "leakage.json", finding.as_dict())
     if not finding.passed:
         raise Refused(f"the split leaks: {finding.got}")

@@ -65,11 +65,12 @@ class Coding:
 
 
 def _text(project: Project, records: pd.DataFrame) -> pd.Series[str]:
-    import pandas as pd
-
-    columns = [field.name for field in project.settings.data.inputs if field.type == "string"]
-    parts = [records[name].fillna("").astype(str) for name in columns]
-    return parts[0].str.cat(parts[1:], sep=" ") if parts[1:] else pd.Series(parts[0])
+    """All inputs that are text, one after the other, a space between them."""
+    first, *more = [field.name for field in project.settings.data.inputs if field.type == "string"]
+    text = records[first].fillna("").astype(str)
+    for name in more:
+        text = text + " " + records[name].fillna("").astype(str)
+    return text
 
 
 def _sorted_words(text: str) -> str:
