@@ -40,10 +40,13 @@ class Walk:
     deployed: str = ""
     started: float = field(default_factory=time.monotonic)
 
+    def heading(self, text: str) -> None:
+        click.echo()
+        click.secho(text, bold=True, color=False if self.environ.get("NO_COLOR") else None)
+
     def step(self, what: str, *explained: str) -> None:
         self.steps += 1
-        click.echo()
-        click.secho(f"{self.steps}. {what}", bold=True, color=None if _colour(self.environ) else False)
+        self.heading(f"{self.steps}. {what}")
         for paragraph in explained:
             click.echo(textwrap.fill(paragraph, 100, initial_indent="   ", subsequent_indent="   "))
 
@@ -87,11 +90,11 @@ def demo(folder: Path | None, keep: bool) -> None:
         move(walk, name)
         url = deliver(walk, name)
         watch(walk)
-        summary(walk, name, url if keep else "")
     finally:
         if walk.deployed and not keep:
-            click.echo("\nStopping what the demo started:")
+            walk.heading("The demo stops what it started")
             walk.run("towpath", "undeploy", walk.deployed, expect=range(256))
+    summary(walk, name, url if keep else "")
 
 
 def make(walk: Walk, name: str) -> None:
@@ -145,14 +148,15 @@ def deliver(walk: Walk, name: str) -> str:
     url = f"http://127.0.0.1:{port}"
     walk.step("Ask it", "Any program can, over HTTP.")
     walk.run(*_asking(f"{url}/predict"))
+    click.echo()
     walk.step(
         "Score a file",
         "The same answers, without a service. Record 002 has no text: it is rejected with the reason, and stays in the "
         "output.",
     )
-    (walk.folder / "titles.csv").write_text(RECORDS, encoding="utf-8")
-    walk.run("towpath", "score", "titles.csv", "coded.csv", "--force")
-    walk.run("cat", "coded.csv")
+    (walk.folder.parent / "titles.csv").write_text(RECORDS, encoding="utf-8")
+    walk.run("towpath", "score", "../titles.csv", "../coded.csv", "--force")
+    walk.run("cat", "../coded.csv")
     return url
 
 
@@ -169,11 +173,11 @@ def watch(walk: Walk) -> None:
 
 def summary(walk: Walk, name: str, url: str) -> None:
     home = walk.environ["TOWPATH_HOME"]
-    walk.step(f"Done, in {time.monotonic() - walk.started:.0f} seconds. What there is now:")
+    walk.heading(f"Done, in {time.monotonic() - walk.started:.0f} seconds. What there is now:")
     rows = {
         "the project": walk.folder,
         "its reports": walk.folder / "reports",
-        "the answers": walk.folder / "coded.csv",
+        "the answers": walk.folder.parent / "coded.csv",
         "the registry": f"{home} (models, runs, ledger)",
         "in MLflow": f"model {name}, experiments {name} and {name}/monitoring",
     }
@@ -200,7 +204,7 @@ def _ended(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> 
 def _container(walk: Walk, ref: str, port: int) -> bool:
     """Build and deploy a container; False, and says so, where this machine cannot build one."""
     click.echo("   There is a Docker engine: an image with this one version, then a container.")
-    if walk.run("towpath", "build", ref, expect=range(256)):
+    if walk.run("towpath", "build", ref, "--download", expect=range(256)):
         click.echo("\n   The image could not be built here (see above); a local process will do.")
         return False
     walk.run("towpath", "deploy", ref, "--port", str(port))
@@ -248,10 +252,6 @@ def _free_port() -> int:
     with socket.socket() as asked:
         asked.bind(("127.0.0.1", 0))
         return int(asked.getsockname()[1])
-
-
-def _colour(environ: Mapping[str, str]) -> bool:
-    return not environ.get("NO_COLOR")
 
 
 def main() -> None:
