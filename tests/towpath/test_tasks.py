@@ -50,6 +50,17 @@ def test_coding_features_hold_no_text_and_notice_unknown_words() -> None:
     assert same == reference
 
 
+def test_coding_without_a_text_to_code_is_refused() -> None:
+    with pytest.raises(Misused, match="needs an input of type string"):
+        tasks.find("coding").keys(project(Input(name="age", type="number")), pd.DataFrame({"age": [1.0]}))
+
+
+def test_texts_of_several_columns_are_read_one_after_the_other() -> None:
+    two = project(Input(name="title", type="string"), Input(name="industry", type="string"))
+    records = pd.DataFrame({"title": ["nurse", "nurse"], "industry": ["hospital", None]})
+    assert tasks.find("coding").keys(two, records).tolist() == ["nurse hospital", "nurse"]
+
+
 TABULAR = project(Input(name="age", type="number"), Input(name="school", type="category"))
 PEOPLE = pd.DataFrame(
     {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from towpath_checks.texts import normalised
+from towpath_core.errors import Misused
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +67,10 @@ class Coding:
 
 def _text(project: Project, records: pd.DataFrame) -> pd.Series[str]:
     """All inputs that are text, one after the other, a space between them."""
-    first, *more = [field.name for field in project.settings.data.inputs if field.type == "string"]
+    columns = [field.name for field in project.settings.data.inputs if field.type == "string"]
+    if not columns:
+        raise Misused("coding needs an input of type string", hint="mend towpath.yaml, data.inputs")
+    first, *more = columns
     text = records[first].fillna("").astype(str)
     for name in more:
         text = text + " " + records[name].fillna("").astype(str)
