@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -46,10 +46,7 @@ def statement(
             "kind": kind,
             "verdict": "passed" if all_passed(findings) else "failed",
             "measures": {name: decimal(value) for name, value in measures.items()},
-            "findings": [
-                {"gate": f.gate, "passed": f.passed, "subject": f.subject, "got": f.got, "expected": f.expected}
-                for f in findings
-            ],
+            "findings": [asdict(f) for f in findings],
             "inputs": dict(inputs),
             "made": stamp(made),
             "by": by,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +11,8 @@ import click
 from towpath.console import Console, mark, table, with_console
 
 if TYPE_CHECKING:
-    from towpath.monitoring import Watch, Wave
+    from towpath.monitoring import Watch
+    from towpath.waves import Wave
 
 
 @click.command("monitor")
@@ -53,10 +55,7 @@ def _content(watch: Watch) -> dict[str, object]:
                 "records": wave.n,
                 "passed": wave.passed,
                 "measures": dict(wave.measures),
-                "findings": [
-                    {"gate": f.gate, "passed": f.passed, "subject": f.subject, "got": f.got, "expected": f.expected}
-                    for f in wave.findings
-                ],
+                "findings": [asdict(f) for f in wave.findings],
             }
             for wave in watch.waves
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -49,10 +50,7 @@ def _content(result: Result) -> dict[str, object]:
         "stages": dict(result.stages),
         "measures": result.measures["measures"],
         "threshold": result.measures["threshold"],
-        "findings": [
-            {"gate": f.gate, "passed": f.passed, "subject": f.subject, "got": f.got, "expected": f.expected}
-            for f in result.findings
-        ],
+        "findings": [asdict(f) for f in result.findings],
     }
 
 

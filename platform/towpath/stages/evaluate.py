@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from towpath import project as projects
@@ -51,10 +52,7 @@ def evaluate(project: Project) -> None:
         "threshold": {"value": threshold, "score": "p1", "target": promise.target, "confidence": promise.confidence},
         "measures": measuring.rows(measured),
         "flat": flat,
-        "findings": [
-            {"gate": v.gate, "passed": v.passed, "subject": v.subject, "got": v.got, "expected": v.expected}
-            for v in measuring.judged(measured, settings.limits)
-        ],
+        "findings": [asdict(v) for v in measuring.judged(measured, settings.limits)],
     }
     write_json(project.reports / "metrics.json", content)
     held = np.flatnonzero(test.labels == truth["test"])
