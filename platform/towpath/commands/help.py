@@ -30,6 +30,8 @@ with underscores. `towpath run --experiment` is TOWPATH_RUN_EXPERIMENT=1; the op
     MLFLOW_TRACKING_URI           http(s)://… of a team's MLflow server, or sqlite:///… of a database; else TOWPATH_HOME
     MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD, MLFLOW_TRACKING_TOKEN
                                   who you are to that server
+    MLFLOW_TRACKING_SERVER_CERT_PATH
+                                  the certificates that it is checked with
     DOCKER_HOST                   the Docker engine that builds and runs images
     NO_COLOR                      no colours, even on a terminal
 
