@@ -36,7 +36,7 @@ with underscores. `towpath run --experiment` is TOWPATH_RUN_EXPERIMENT=1; the op
     NO_COLOR                      no colours, even on a terminal
 
 There is no telemetry, and that of mlflow, dvc, great-expectations and copier is off. No command needs the network,
-but for the servers that you name yourself."""
+but for the servers that you name yourself and the wheels that `towpath build --download` fetches."""
 
 TOPICS = {"exit-codes": EXIT_CODES, "environment": ENVIRONMENT}
 
