@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from towpath_core.errors import Refused
+from towpath_core.digests import dir_hash
+from towpath_core.errors import Mismatch, Refused
 from towpath_core.refs import ModelRef
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ class Release:
     @property
     def ref(self) -> str:
         return f"{self.name}/{self.version}"
+
+    def verify(self) -> None:
+        """Raise Mismatch unless the folder is what was registered."""
+        if (found := dir_hash(self.folder)) != self.digest:
+            raise Mismatch(f"{self.ref} has the digest {found}, registered was {self.digest}")
 
 
 def named(text: str | None) -> ModelRef:

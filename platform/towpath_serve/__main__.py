@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def main() -> int:
     parser.add_argument("--digest", default=environ.get("TOWPATH_MODEL_DIGEST"), help="refuse any other model")
     parser.add_argument("--version", default=environ.get("TOWPATH_MODEL_VERSION", ""), help="occupation-coder/1")
     asked = parser.parse_args()
+    # Until the server takes over; as the first process of a container we would not get it otherwise.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         serve(Path(asked.folder), host=asked.host, port=asked.port, digest=asked.digest, version=asked.version)
     except TowpathError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import threading
 from collections.abc import Iterator, Sequence
@@ -11,45 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
+from serving_world import Service
 from towpath_core.digests import dir_hash
 from towpath_serve.app import create_app
 from towpath_serve.predictor import Predictor
-from towpath_serve.server import bound
 
 RECORD = {"text": "cook in a kitchen"}
-
-
-class Service:
-    """A server in a thread of this process."""
-
-    def __init__(self, app: Any) -> None:
-        started = threading.Event()
-
-        class Server(uvicorn.Server):
-            async def startup(self, sockets: Any = None) -> None:
-                await super().startup(sockets)
-                started.set()
-
-        listener = bound("127.0.0.1", 0)
-        self.port = listener.getsockname()[1]
-        self._server = Server(uvicorn.Config(app, log_level="critical"))
-        self._thread = threading.Thread(target=self._server.run, args=([listener],))
-        self._thread.start()
-        assert started.wait(20)
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join()
-
-    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """The status and the JSON of an answer; a `body` that is not bytes is sent as JSON."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        sent = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        connection.request(method, path, sent)
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
 
 
 @pytest.fixture(scope="module")
