@@ -5,6 +5,7 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules
 
 RUN := .venv/bin/python -m
+PYTEST := $(RUN) pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 ARGS ?=
 
 .PHONY: help
@@ -22,11 +23,11 @@ demo: install ## Walk the whole path, from an empty folder to a monitored servic
 .PHONY: test
 test: lint ## Run everything that CI runs: lint, types, contracts and every test (ARGS="-k word")
 	@mkdir -p build
-	$(RUN) pytest --junitxml=build/tests.xml $(ARGS)
+	$(PYTEST) --junitxml=build/tests.xml $(ARGS)
 
 .PHONY: test-fast
 test-fast: install ## Run the tests that need no server, container, browser or whole pipeline
-	$(RUN) pytest -m "not slow" $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
 
 .PHONY: lint
 lint: install ## Check style, format, types and the floors between the rooms

@@ -45,6 +45,14 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares something dear stays in one process when tests run side by side: the engine, the walked projects."""
+    for item in items:
+        folder = item.path.parent.name
+        group = "docker" if item.get_closest_marker("docker") else folder if folder == "journeys" else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A missing engine is a reason to skip on a developer's machine, and a failure where it was promised.
 
