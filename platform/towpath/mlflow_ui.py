@@ -13,7 +13,6 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from urllib.parse import urlsplit, urlunsplit
 
 from towpath_core.errors import CouldNot, NotFound
 from towpath_core.processes import group
@@ -31,10 +30,8 @@ _QUIET = {
 
 
 def page(address: str) -> str:
-    """Where the UI shows models; without the parameter it opens in its mode for language models. Without a password."""
-    parts = urlsplit(address)
-    bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    return f"{bare}/?workflowType=machine_learning#/models?workflowType=machine_learning"
+    """Where to begin; without the parameter the UI opens in its mode for language models, and hides the models."""
+    return f"{address}/#/experiments?workflowType=machine_learning"
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import sqlite3
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from towpath_core.errors import CouldNot, Misused
 
@@ -54,6 +55,14 @@ def artifacts(environ: Mapping[str, str]) -> Path | None:
     """The folder of the embedded artifacts, beside the database; None when a server holds them."""
     found = database(environ)
     return found.parent / "artifacts" if found else None
+
+
+def ui_address(environ: Mapping[str, str]) -> str:
+    """Where MLflow's UI answers: the server without user and password, else where `towpath ui` listens by default."""
+    if database(environ) is not None:
+        return "http://127.0.0.1:5000"
+    parts = urlsplit(tracking_uri(environ))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def ensure_home(environ: Mapping[str, str]) -> None:

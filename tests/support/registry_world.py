@@ -210,8 +210,9 @@ class EmbeddedWorld:
             rows.execute("INSERT OR IGNORE INTO registered_models(name, creation_time) VALUES(?, ?)", (name, now))
             rows.execute("UPDATE registered_models SET last_updated_time = ? WHERE name = ?", (now, name))
             rows.execute(
-                "INSERT INTO runs(run_uuid, name, status, start_time, lifecycle_stage, artifact_uri, experiment_id)"
-                " VALUES(?, 'run', 'FINISHED', ?, 'active', ?, 0)",
+                "INSERT INTO runs(run_uuid, name, user_id, source_type, source_name, entry_point_name, source_version,"
+                " status, start_time, lifecycle_stage, artifact_uri, experiment_id)"
+                " VALUES(?, 'run', 'tester', 'UNKNOWN', '', '', '', 'FINISHED', ?, 'active', ?, 0)",
                 (run, now, run_folder.as_uri()),
             )
             rows.executemany(

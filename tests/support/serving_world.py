@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,15 @@ def wheelhouse(lock: Lock, say: Say) -> Path:
     if Wheelhouse.at(folder, lock).missing:
         download(folder, lock, Platform("3.11", os.uname().machine, 36), say)
     return folder
+
+
+def remove_image(tag: str, environ: Mapping[str, str]) -> None:
+    """It may not be there."""
+    import docker
+    import docker.errors
+
+    with contextlib.suppress(docker.errors.ImageNotFound):
+        docker.from_env(environment=dict(environ)).images.remove(tag, force=True)
 
 
 class Service:

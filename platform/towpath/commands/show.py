@@ -70,6 +70,9 @@ def _model(name: str, versions: list[ModelVersion]) -> str:
 def _content(version: ModelVersion, metrics: Mapping[str, float], statements: list[dict[str, Any]]) -> dict[str, Any]:
     from towpath_registry.mlflow_views import version_link
     from towpath_registry.nouns import MONITORING
+    from towpath_registry.places import ui_address
+
+    ui, monitoring = ui_address(os.environ), version.tags.get(MONITORING, "")
 
     return {
         "model": version.name,
@@ -80,8 +83,8 @@ def _content(version: ModelVersion, metrics: Mapping[str, float], statements: li
         "evidence": [_evidence(version, content) for content in statements],
         "run_id": version.run_id,
         "source": version.source,
-        "page": version_link(version.name, version.version),
-        "monitoring": version.tags.get(MONITORING, ""),
+        "page": f"{ui}/{version_link(version.name, version.version)}",
+        "monitoring": f"{ui}/{monitoring}" if monitoring.startswith("#/") else monitoring,
     }
 
 
@@ -143,7 +146,7 @@ def _version(shown: Mapping[str, Any]) -> str:
         table(("provenance", ""), seven),
         table(("measure", "value", "95 % interval", "baseline"), measures) if measures else "No measures.",
         _evidence_text(shown["evidence"]),
-        "The pages are those of MLflow's UI: towpath ui",
+        "The pages are MLflow's; towpath ui opens them.",
     ]
     return "\n\n".join(parts)
 

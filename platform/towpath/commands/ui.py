@@ -28,7 +28,7 @@ def command(console: Console, port: int, host: str) -> None:
     from towpath_registry import places
 
     if places.database(os.environ) is None:
-        address = mlflow_ui.page(places.tracking_uri(os.environ))
+        address = mlflow_ui.page(places.ui_address(os.environ))
         console.result({"address": address, "started": False}, f"The registry's server shows it: {address}")
         return
     if host not in ("127.0.0.1", "localhost", "::1"):
