@@ -29,7 +29,7 @@ def name(document: Path) -> str:
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """The words of each `towpath …` in the fenced blocks: where a line starts, after a prompt, after && and its like."""
+    """The words of each `towpath …` in the fenced blocks, where a line starts, after a prompt, after && and so on."""
     for language, block in FENCE.findall(text):
         if language not in ("", "bash", "sh", "console"):
             continue
