@@ -19,10 +19,12 @@ from towpath_core.errors import CouldNot, NotFound, TowpathError
 from towpath_core.refs import ModelRef
 from towpath_registry import evidence, ledger, places, tables
 from towpath_registry.nouns import DIGEST, Decision, LedgerEntry, ModelSummary, ModelVersion
-from towpath_registry.store import changed_meanwhile, found, no_model
+from towpath_registry.store import changed_meanwhile, no_model, no_version
 
-_VERSIONS = """SELECT * FROM model_versions
- WHERE workspace = 'default' AND name = ? AND current_stage <> 'Deleted_Internal' ORDER BY version DESC"""
+_VERSIONS = """SELECT * FROM model_versions WHERE workspace = 'default' AND name = :name
+ AND (:number IS NULL OR version = :number) AND current_stage <> 'Deleted_Internal' ORDER BY version DESC"""
+_LATEST = """SELECT max(version) FROM model_versions
+ WHERE workspace = 'default' AND name = ? AND current_stage <> 'Deleted_Internal'"""
 _MODELS = """SELECT m.name, m.description, m.last_updated_time, max(v.version) AS latest
  FROM registered_models m LEFT JOIN model_versions v
  ON v.workspace = m.workspace AND v.name = m.name AND v.current_stage <> 'Deleted_Internal'
@@ -30,7 +32,7 @@ _MODELS = """SELECT m.name, m.description, m.last_updated_time, max(v.version) A
   WHERE t.workspace = m.workspace AND t.name = m.name AND t."key" = 'mlflow.prompt.is_prompt' AND t.value = 'true')
  GROUP BY m.name ORDER BY m.name"""
 _TAGS = """SELECT version, "key", value FROM model_version_tags
- WHERE workspace = 'default' AND name = ? ORDER BY "key\""""
+ WHERE workspace = 'default' AND name = :name AND (:number IS NULL OR version = :number) ORDER BY "key\""""
 _ALIASES = """SELECT alias, version FROM registered_model_aliases
  WHERE workspace = 'default' AND name = ? ORDER BY alias"""
 _STORAGE = """SELECT storage_location FROM model_versions
@@ -64,7 +66,12 @@ class EmbeddedStore:
 
     def version(self, ref: ModelRef) -> ModelVersion:
         with self._reading() as database:
-            return found(ref, _versions(database, ref.name))
+            aliases = _aliases(database, ref.name)
+            number = ref.version if ref.alias is None else aliases.get(ref.alias)
+            one = [] if number is None else _versions(database, ref.name, number)
+            if one:
+                return one[0]
+            raise no_version(ref, aliases, _latest(database, ref.name))
 
     def ledger(self, name: str) -> list[LedgerEntry]:
         with self._reading() as database:
@@ -185,16 +192,18 @@ class EmbeddedStore:
         return Path(uri)
 
 
-def _versions(database: sqlite3.Connection, name: str) -> list[ModelVersion]:
-    rows = database.execute(_VERSIONS, (name,)).fetchall()
+def _versions(database: sqlite3.Connection, name: str, number: int | None = None) -> list[ModelVersion]:
+    """All versions of a model, or the one of that number, if there is one. Raises: NotFound for an unknown model."""
+    asked = {"name": name, "number": number}
+    rows = database.execute(_VERSIONS, asked).fetchall()
     if not rows:
         _model_names(database, name)
     tags: dict[int, dict[str, str]] = {}
-    for number, key, value in database.execute(_TAGS, (name,)):
-        tags.setdefault(number, {})[key] = value or ""
+    for version, key, value in database.execute(_TAGS, asked):
+        tags.setdefault(version, {})[key] = value or ""
     aliases: dict[int, list[str]] = {}
-    for alias, number in _aliases(database, name).items():
-        aliases.setdefault(number, []).append(alias)
+    for alias, version in _aliases(database, name).items():
+        aliases.setdefault(version, []).append(alias)
     return [
         ModelVersion(
             name=name,
@@ -213,6 +222,14 @@ def _versions(database: sqlite3.Connection, name: str) -> list[ModelVersion]:
 
 def _aliases(database: sqlite3.Connection, name: str) -> dict[str, int]:
     return dict(database.execute(_ALIASES, (name,)).fetchall())
+
+
+def _latest(database: sqlite3.Connection, name: str) -> int | None:
+    """The newest version's number. Raises: NotFound for an unknown model."""
+    latest: int | None = database.execute(_LATEST, (name,)).fetchone()[0]
+    if latest is None:
+        _model_names(database, name)
+    return latest
 
 
 def _model_names(database: sqlite3.Connection, name: str) -> list[str]:
@@ -238,7 +255,7 @@ def _head(database: sqlite3.Connection) -> ledger.Link | None:
 def _move(database: sqlite3.Connection, decision: Decision) -> None:
     """Set the alias, if it stands where the decision saw it and the version is the one that was judged."""
     stands = _aliases(database, decision.model).get(decision.level)
-    judged = [v for v in _versions(database, decision.model) if v.version == decision.version]
+    judged = _versions(database, decision.model, decision.version)
     if stands != decision.previous or not judged or judged[0].digest != decision.digest:
         raise changed_meanwhile(decision)
     database.execute(_SET_ALIAS, (decision.model, decision.level, decision.version))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from typing import Any
 from towpath_core.clock import from_stamp, stamp
 from towpath_core.errors import CouldNot, Mismatch
 from towpath_core.verdicts import Verdict
-from towpath_registry.nouns import MOVES, Decision, LedgerEntry
+from towpath_registry.nouns import MOVES, ROLLED_BACK, Decision, LedgerEntry
 
 GENESIS = bytes(32)
 PATIENCE = timedelta(minutes=5)
@@ -89,13 +90,18 @@ def standing(entries: Sequence[LedgerEntry], level: str) -> list[LedgerEntry]:
     A rollback takes back what came after the version that it returns to, so that two in a row go two versions back.
     """
     found: list[LedgerEntry] = []
+    held: Counter[tuple[int, str]] = Counter()
     for move in entries:
         if move.level != level or move.event not in MOVES:
             continue
-        same = [i for i, earlier in enumerate(found) if _what(earlier) == _what(move)]
-        if same and (move.event == "rolled_back" or same[-1] == len(found) - 1):
-            del found[same[-1] :]
+        what = _what(move)
+        back = move.event == ROLLED_BACK and held[what] > 0
+        while found and (_what(found[-1]) == what or back):
+            last = _what(found.pop())
+            held[last] -= 1
+            back = back and last != what
         found.append(move)
+        held[what] += 1
     return found
 
 

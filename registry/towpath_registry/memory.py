@@ -13,7 +13,7 @@ from towpath_core.errors import CouldNot
 from towpath_core.refs import ModelRef
 from towpath_registry import ledger
 from towpath_registry.nouns import Decision, LedgerEntry, ModelSummary, ModelVersion
-from towpath_registry.store import changed_meanwhile, found, no_model
+from towpath_registry.store import changed_meanwhile, no_model, no_version
 
 
 class MemoryStore:
@@ -56,7 +56,11 @@ class MemoryStore:
         ]
 
     def version(self, ref: ModelRef) -> ModelVersion:
-        return found(ref, self.versions(ref.name))
+        versions = self.versions(ref.name)
+        for version in versions:
+            if version.version == ref.version or (ref.alias is not None and ref.alias in version.aliases):
+                return version
+        raise no_version(ref, self._aliases.get(ref.name, {}), versions[0].version)
 
     def ledger(self, name: str) -> list[LedgerEntry]:
         ledger.verify(self._links)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -79,15 +79,6 @@ def no_version(ref: ModelRef, aliases: Iterable[str], latest: int | None) -> Not
         return NotFound(f"{ref.name} has no alias {ref.alias}: {there}", hint=f"towpath show {ref.name}")
     newest = f"the newest is {ref.name}/{latest}" if latest else "it has none"
     return NotFound(f"there is no version {ref}: {newest}", hint=f"towpath show {ref.name}")
-
-
-def found(ref: ModelRef, versions: Sequence[ModelVersion]) -> ModelVersion:
-    """The version of that number or alias. Raises: NotFound."""
-    for version in versions:
-        if version.version == ref.version or (ref.alias is not None and ref.alias in version.aliases):
-            return version
-    aliases = [alias for version in versions for alias in version.aliases]
-    raise no_version(ref, aliases, versions[0].version if versions else None)
 
 
 def changed_meanwhile(decision: Decision) -> CouldNot:

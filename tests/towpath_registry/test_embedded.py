@@ -6,16 +6,19 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from registry_world import NAME, EmbeddedWorld, Ticking, material
+from towpath_core.clock import utc_now
 from towpath_core.errors import CouldNot, NotFound
 from towpath_core.refs import ModelRef
 from towpath_registry.embedded import EmbeddedStore
-from towpath_registry.nouns import PROMOTED, Decision, ModelVersion
+from towpath_registry.nouns import PROMOTED, REFUSED, Decision, ModelVersion
 
 
 @pytest.fixture
@@ -223,3 +226,40 @@ def test_what_a_killed_writer_left_half_done_is_undone_by_the_next_reader(world:
     assert [(v.version, v.aliases) for v in store.versions(NAME)] == [(1, ("staging",))]
     assert [model.name for model in store.models()] == [NAME]
     assert not left.with_name("towpath.db-journal").exists()
+
+
+def test_many_who_record_at_once_make_one_chain(tmp_path: Path) -> None:
+    world = EmbeddedWorld(tmp_path / "home", Ticking(datetime.now(UTC)))
+    version = world.add(material(1))
+    refused = replace(decision(version, None), event=REFUSED)
+
+    def record(actor: int) -> None:
+        store = EmbeddedStore(world.database, utc_now)
+        for _ in range(10):
+            store.record(replace(refused, actor=str(actor)))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(record, range(4)))
+
+    entries = world.store.ledger(NAME)
+    assert sorted(entry.actor for entry in entries) == sorted(str(actor) for actor in range(4) for _ in range(10))
+    assert [entry.seq for entry in entries] == list(range(1, 41))
+
+
+def test_of_two_who_move_from_the_same_place_one_does(tmp_path: Path) -> None:
+    world = EmbeddedWorld(tmp_path / "home", Ticking(datetime.now(UTC)))
+    versions = [world.add(material(number)) for number in (1, 2, 3, 4)]
+
+    def move(version: ModelVersion) -> bool:
+        try:
+            EmbeddedStore(world.database, utc_now).record(decision(version, None))
+        except CouldNot:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        moved = list(pool.map(move, versions))
+
+    assert moved.count(True) == 1
+    (entry,) = world.store.ledger(NAME)
+    assert world.store.version(ModelRef(NAME, alias="staging")).version == entry.version == moved.index(True) + 1
