@@ -114,6 +114,10 @@ def deploy(desk: Desk, release: Release, target: Target, port: int) -> tuple[Dep
             if old is not None and _answers(old):
                 error.hint = "; ".join(filter(None, [f"{old.model} still answers at {old.url}", error.hint]))
             raise
+        except BaseException:  # interrupted where nobody had taken charge of what was started
+            known = current(desk, release.name)
+            _clear(desk, release.name, keep=known.instance if known else "")
+            raise
     return new, True
 
 
@@ -215,8 +219,10 @@ def _healthy(target: Target, instance: Instance, release: Release, url: str) -> 
     while time.monotonic() < deadline:
         with contextlib.suppress(*_NO_ANSWER):
             return _ask(f"{url}/health")
-        if not any(found.id == instance.id and found.running for found in target.instances(release.name)):
-            raise CouldNot(f"{release.ref} ended by itself; its last words:\n{target.log(instance)[-1000:]}")
+        now = next((found for found in target.instances(release.name) if found.id == instance.id), None)
+        if now is None or not now.running:
+            error = Mismatch if now is not None and now.code == Mismatch.exit_code else CouldNot
+            raise error(f"{release.ref} ended by itself; its last words:\n{target.log(instance)[-1000:]}")
         time.sleep(_PAUSE)
     raise CouldNot(f"{release.ref} did not answer in {_PATIENCE:.0f} seconds:\n{target.log(instance)[-1000:]}")
 

@@ -117,8 +117,8 @@ def download(to: Path, lock: Lock, platform: Platform, say: Callable[[str], None
             assert process.stdout
             for line in process.stdout:
                 last = [*last[-7:], line.rstrip()]
-                if line.startswith("Collecting "):
-                    say(f"pip: {line.split(' (from')[0].strip()}")
+                if line.startswith(("Collecting ", "Processing ")):
+                    say(f"pip: {Path(line.split()[1]).name}")
             code = process.wait()
         if code:
             raise CouldNot(

@@ -21,11 +21,15 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One copy of a release that a target started: `id` is the target's name for it, `port` where it answers."""
+    """One copy of a release that a target started: `id` is the target's name for it, `port` where it answers.
+
+    `code` is what it ended with, where that is known.
+    """
 
     id: str
     port: int
     running: bool
+    code: int = 0
 
 
 class Target(Protocol):

@@ -71,7 +71,7 @@ class DockerTarget:
 
 
 def _instance(container: Container) -> Instance:
-    return Instance(container.name, container.port, container.running)
+    return Instance(container.name, container.port, container.running, container.code)
 
 
 target = DockerTarget

@@ -37,11 +37,12 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """`port` is the one on this machine; 0 while it does not run."""
+    """`port` is the one on this machine; 0 while it does not run. `code` is what it ended with."""
 
     name: str
     running: bool
     port: int
+    code: int
     labels: Mapping[str, str]
 
 
@@ -183,6 +184,7 @@ def _container(found: Any) -> Container:
         name=str(found.name),
         running=bool(state.get("Running")) and not state.get("Restarting"),
         port=int(bound[0]["HostPort"]) if bound else 0,
+        code=int(state.get("ExitCode") or 0),
         labels=dict(found.labels or {}),
     )
 

@@ -64,7 +64,7 @@ class ProcessTarget:
     def instances(self, deployment: str) -> list[Instance]:
         folder = self._folder(deployment)
         found = sorted(folder.iterdir()) if folder.is_dir() else []
-        return [Instance(str(path), _port(path), _alive(path)) for path in found if path.is_dir()]
+        return [Instance(str(path), _port(path), _alive(path), _code(path)) for path in found if path.is_dir()]
 
     def halt(self, instance: Instance) -> None:
         _kill(Path(instance.id), self.patience)
@@ -107,28 +107,26 @@ def _spawn(folder: Path, command: list[str], environ: Mapping[str, str]) -> None
 
 def _kill(folder: Path, patience: float) -> None:
     """End the folder's process, if it is still that one."""
-    process = _process(folder)
     for how, wait in ((signal.SIGTERM, patience), (signal.SIGKILL, 5.0)):
-        if not _same(process):
+        if not _alive(folder):
             return
         with contextlib.suppress(ProcessLookupError):
-            os.kill(process["pid"], how)
+            os.kill(_process(folder)["pid"], how)
         deadline = time.monotonic() + wait
-        while _same(process) and time.monotonic() < deadline:
+        while _alive(folder) and time.monotonic() < deadline:
             time.sleep(0.05)
 
 
 def _alive(folder: Path) -> bool:
-    return _same(_process(folder))
-
-
-def _same(process: Mapping[str, Any]) -> bool:
     """A pid is given again, to somebody else: when it was started tells them apart."""
+    process = _process(folder)
     pid = process.get("pid")
     if type(pid) is not int or pid <= 0:
         return False
-    with contextlib.suppress(ChildProcessError):  # ours, if this very process started it: then it has to be waited for
-        os.waitpid(pid, os.WNOHANG)
+    with contextlib.suppress(ChildProcessError):  # not started by this very process: then it need not wait for it
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            write_json(folder / "ended.json", {"code": os.waitstatus_to_exitcode(status)})
     started = _started(pid)
     return started != "" and started == process.get("started")
 
@@ -148,19 +146,26 @@ def _started(pid: int) -> str:
 
 
 def _process(folder: Path) -> dict[str, Any]:
-    """What was written when it was started; empty if that did not come about."""
-    try:
-        found = read_json(folder / "process.json", "the process of a deployment")
-    except TowpathError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    return _note(folder / "process.json")
 
 
 def _port(folder: Path) -> int:
+    port = _note(folder / "command.json").get("port")
+    return port if type(port) is int else 0
+
+
+def _code(folder: Path) -> int:
+    code = _note(folder / "ended.json").get("code")
+    return code if type(code) is int else 0
+
+
+def _note(path: Path) -> dict[str, Any]:
+    """What was written there; empty if that did not come about."""
     try:
-        return int(read_json(folder / "command.json", "the command of a deployment")["port"])
-    except (TowpathError, KeyError, TypeError, ValueError):
-        return 0
+        found = read_json(path, "a deployment's note")
+    except TowpathError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _free_port() -> int:
