@@ -13,6 +13,9 @@ MONITORING = "towpath.monitoring"
 # The seven versions behind a model; each is the tag `towpath.<name>` of its version.
 PROVENANCE = ("commit", "data", "params", "environment", "pipeline", "nomenclature", "threshold")
 
+# The levels of the built-in policy, the lower first.
+LEVELS = ("staging", "production")
+
 # What a ledger entry can tell of.
 REQUESTED = "requested"  # about to move; only where alias and ledger cannot change together
 PROMOTED = "promoted"

@@ -11,6 +11,7 @@ from typing import Any
 from towpath_core.errors import Misused
 from towpath_registry import gates
 from towpath_registry.gates import Gate
+from towpath_registry.nouns import LEVELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ def solo() -> Policy:
     """The built-in policy, for one person at one machine: the same gates before each level, and no approvals."""
     asked = ("data_checks", "quality", "provenance", "model_format", "documentation")
     each = {name: gates.find(name)() for name in asked}
-    return Policy("solo", (Level("staging", each), Level("production", each, after="staging")))
+    first, second = LEVELS
+    return Policy("solo", (Level(first, each), Level(second, each, after=first)))
 
 
 def _content(level: Level) -> dict[str, Any]:

@@ -62,6 +62,26 @@ def test_a_model_to_which_nothing_happened_says_so(towpath: Towpath, world: Embe
     assert towpath("history", NAME).out == f"Nothing has happened to {NAME} yet.\nNext: towpath show {NAME}\n"
 
 
+@pytest.mark.parametrize("entries", [0, 1])
+def test_an_alias_that_was_moved_past_towpath_is_noted(towpath: Towpath, world: EmbeddedWorld, entries: int) -> None:
+    first, _ = world.add(material(1)), world.add(material(2))
+    for _ in range(entries):
+        world.store.record(decision(first, PROMOTED, None))
+    assert "moved past" not in towpath("history", NAME).out
+    world.move_alias(NAME, "production", 2)
+    world.move_alias(NAME, "challenger", 2)
+    told = towpath("history", NAME).out
+    assert f"Note: production stands at {NAME}/2, which no entry tells of: it was moved past towpath." in told
+    assert towpath("history", NAME, "--json").json["moved_past_the_ledger"] == {"production": 2}
+
+
+def test_an_alias_that_was_removed_past_towpath_is_noted(towpath: Towpath, world: EmbeddedWorld) -> None:
+    world.store.record(decision(world.add(material(1)), PROMOTED, None))
+    with closing(sqlite3.connect(world.database)) as rows, rows:
+        rows.execute("DELETE FROM registered_model_aliases")
+    assert "Note: production was removed, which no entry tells of" in towpath("history", NAME).out
+
+
 def test_an_unknown_model_is_named_with_the_next_command(towpath: Towpath, world: EmbeddedWorld) -> None:
     world.add(material())
     told = towpath("history", "occupation-code", code=3).err

@@ -12,6 +12,7 @@ from towpath_core.clock import short, stamp
 
 if TYPE_CHECKING:
     from towpath_registry.nouns import LedgerEntry
+    from towpath_registry.store import ModelStore
 
 
 @click.command("history")
@@ -29,8 +30,32 @@ def command(console: Console, model: str) -> None:
     from towpath_core.refs import check_name
     from towpath_registry.store import open_store
 
-    entries = open_store(os.environ).ledger(check_name(model))
-    console.result({"model": model, "entries": [_content(entry) for entry in entries]}, _text(model, entries))
+    store = open_store(os.environ)
+    entries = store.ledger(check_name(model))
+    past = _moved_past(store, model, entries)
+    content = {"model": model, "entries": [_content(entry) for entry in entries], "moved_past_the_ledger": past}
+    console.result(content, "\n".join([_text(model, entries), *_notes(model, past)]))
+
+
+def _moved_past(store: ModelStore, model: str, entries: list[LedgerEntry]) -> dict[str, int | None]:
+    """Levels that stand elsewhere than the ledger says, with the version that stands there."""
+    from towpath_core.errors import NotFound
+    from towpath_registry.ledger import standing
+    from towpath_registry.nouns import LEVELS
+
+    try:
+        stands = {alias: version.version for version in store.versions(model) for alias in version.aliases}
+    except NotFound:  # a deleted model's history stays
+        return {}
+    told = {level: moves[-1].version for level in LEVELS if (moves := standing(entries, level))}
+    return {level: stands.get(level) for level in LEVELS if stands.get(level) != told.get(level)}
+
+
+def _notes(model: str, past: dict[str, int | None]) -> list[str]:
+    said = {level: f"stands at {model}/{version}" if version else "was removed" for level, version in past.items()}
+    return [
+        f"\nNote: {level} {what}, which no entry tells of: it was moved past towpath." for level, what in said.items()
+    ]
 
 
 def _content(entry: LedgerEntry) -> dict[str, object]:
