@@ -68,7 +68,7 @@ def monitor(
             waves = []
             for name, frame in records.items():
                 waves.append(compare(project, predictor, reference, name, frame))
-                say(f"  {waves[-1].sentence}")
+                say(f"  {name:<10} {'nothing unusual' if waves[-1].passed else 'limits are broken'}")
     experiment, link = _write(project, tracking, version, waves, clock())
     return Watch(version.ref, finest(project), tuple(waves), experiment, link)
 
