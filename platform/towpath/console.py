@@ -62,6 +62,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in whole)
 
 
+def decimals(value: float | None) -> str | None:
+    """Three decimals; what would show as 0.000 and is more as `<0.001`."""
+    if value is None:
+        return None
+    return "<0.001" if 0 < value < 0.0005 else f"{value:.3f}"
+
+
 def mark(passed: bool | None) -> str:
     """yes, no, or not assessed, as a word that reads the same without colour."""
     return {True: "pass", False: "FAIL", None: "n/a "}[passed]

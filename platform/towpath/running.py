@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from towpath import environment, git, pipeline, stages, tasks
+from towpath.console import decimals
 from towpath.project import FILE, Project
 from towpath_core.clock import Clock, short
 from towpath_core.digests import dir_hash, sha256_file
@@ -257,7 +258,7 @@ def checked(project: Project) -> tuple[Verdict, ...]:
 def _description(made: Made, link: str) -> str:
     """Markdown for the version's page in the MLflow UI."""
     measured = [row for row in made.measured["measures"] if row["value"] is not None]
-    rows = "\n".join(f"| {row['name']} | {row['value']:.3f} | {_between(row)} |" for row in measured)
+    rows = "\n".join(f"| {row['name']} | {decimals(row['value'])} | {_between(row)} |" for row in measured)
     failed = [f"- {finding.reason}" for finding in made.findings if not finding.passed]
     verdict = "Limits that do not hold:\n" + "\n".join(failed) if failed else "All limits of towpath.yaml hold."
     return (

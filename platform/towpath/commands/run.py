@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from towpath.console import Console, mark, table, with_console
+from towpath.console import Console, decimals, mark, table, with_console
 
 if TYPE_CHECKING:
     from towpath.running import Result
@@ -58,7 +58,7 @@ def _text(result: Result) -> str:
     if not result.new:
         ref = f"{result.name}/{result.version}"
         return f"Nothing changed: {ref} stands.\nNext: towpath show {ref}"
-    rows = [(row["name"], _number(row["value"]), _interval(row), row["note"]) for row in result.measures["measures"]]
+    rows = [(row["name"], decimals(row["value"]), _interval(row), row["note"]) for row in result.measures["measures"]]
     limits = [(mark(f.passed), f.subject, f.got, f.expected) for f in result.findings]
     parts = [
         table(("measure", "value", "95 % interval", "note"), rows),
@@ -70,12 +70,6 @@ def _text(result: Result) -> str:
         ref = f"{result.name}/{result.version}"
         parts.append(f"Registered {ref}, a candidate.\nNext: towpath promote {ref} --to staging")
     return "\n\n".join(parts)
-
-
-def _number(value: float | None) -> str | None:
-    if value is None:
-        return None
-    return "<0.001" if 0 < value < 0.0005 else f"{value:.3f}"
 
 
 def _interval(row: dict[str, float | None]) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from towpath.console import Console, clean, mark, table, with_console
+from towpath.console import Console, clean, decimals, mark, table, with_console
 from towpath_core.clock import short, stamp
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def _evidence_text(evidence: list[dict[str, Any]]) -> str:
 
 
 def _number(value: float | None) -> str | None:
-    return None if value is None else f"{value:.3f}"
+    return decimals(value)
 
 
 def _interval(measure: Mapping[str, Any]) -> str | None:
