@@ -139,7 +139,7 @@ def _version(shown: Mapping[str, Any]) -> str:
         ("monitoring", shown["monitoring"] or None),
     ]
     seven = [(name, value or None) for name, value in shown["provenance"].items()]
-    measures = [(m["name"], _number(m["value"]), _interval(m), _number(m["baseline"])) for m in shown["measures"]]
+    measures = [(m["name"], decimals(m["value"]), _interval(m), decimals(m["baseline"])) for m in shown["measures"]]
     parts = [
         f"{shown['model']}/{shown['version']}",
         table(("", ""), facts).partition("\n")[2],
@@ -168,10 +168,6 @@ def _evidence_text(evidence: list[dict[str, Any]]) -> str:
         ]
         failed += [f"  {statement['why']}"] if "why" in statement else []
     return "\n".join([table(("evidence", "verdict", "findings passed", "about"), rows), *map(clean, failed)])
-
-
-def _number(value: float | None) -> str | None:
-    return decimals(value)
 
 
 def _interval(measure: Mapping[str, Any]) -> str | None:
