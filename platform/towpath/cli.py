@@ -113,6 +113,9 @@ def run(arguments: Sequence[str], commands: click.Command = towpath) -> int:
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
         error.show()
+        if _wants_json(arguments):
+            hint = f"{error.ctx.command_path} --help" if isinstance(error, click.UsageError) and error.ctx else ""
+            _print_json(TowpathError(error.format_message(), hint=hint), 2)
         return 2
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted. Nothing is left half done; the same command takes it up again.", err=True)
@@ -123,12 +126,12 @@ def run(arguments: Sequence[str], commands: click.Command = towpath) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except TowpathError as error:
-        return _told(error, "--json" in arguments)
+        return _told(error, _wants_json(arguments))
     except OSError as error:
         if os.environ.get("TOWPATH_DEBUG"):
             raise
         where = f" {error.filename}" if error.filename else ""
-        return _told(TowpathError(f"the system refused{where}: {error.strerror or error}"), "--json" in arguments)
+        return _told(TowpathError(f"the system refused{where}: {error.strerror or error}"), _wants_json(arguments))
 
 
 def _told(error: TowpathError, as_json: bool) -> int:
@@ -137,13 +140,24 @@ def _told(error: TowpathError, as_json: bool) -> int:
 
         traceback.print_exception(error)
     if as_json:
-        told = {"schema": 1, "error": {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}}
-        click.echo(json.dumps(told, ensure_ascii=False))
+        _print_json(error, error.exit_code)
     colour = False if os.environ.get("NO_COLOR") else None
     click.echo(click.style("Error: ", fg="red", bold=True) + error.message, err=True, color=colour)
     if error.hint:
         click.echo(f"Next:  {error.hint}", err=True)
     return error.exit_code
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether the command was asked for JSON; it may have failed before it knew."""
+    verb = SYNONYMS.get(arguments[0], arguments[0]) if arguments else ""
+    said = os.environ.get(f"TOWPATH_{verb.upper()}_JSON", "")
+    return "--json" in arguments or said.lower() in ("1", "true", "t", "yes", "y", "on")
+
+
+def _print_json(error: TowpathError, exit_code: int) -> None:
+    told = {"schema": 1, "error": {"message": error.message, "hint": error.hint, "exit_code": exit_code}}
+    click.echo(json.dumps(told, ensure_ascii=False))
 
 
 def _as_interrupt(_signum: int, _frame: object) -> None:

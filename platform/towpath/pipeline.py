@@ -19,6 +19,7 @@ _RUNNING = re.compile(r"Running stage '(\S+)':")
 _UNCHANGED = re.compile(r"Stage '(\S+)' didn't change, skipping")
 _CACHED = re.compile(r"Stage '(\S+)' is cached - skipping run")
 _FAILED = re.compile(r"failed to reproduce '([^']+)'.*exited with (-?\d+)")
+_NO_PARAMETER = re.compile(r"Parameters? .* (?:is|are) missing from '([^']+)'")
 _LEFT_LOCK = re.compile(r"WARNING: .*(?:had been killed|Auto removed)|is busy, it is being blocked by")
 _HUSHED = re.compile(
     r"^(> |Updating lock file|Generating lock file|Use `dvc push`|To (track|enable)|\s*git add|\s*dvc config"
@@ -49,6 +50,9 @@ def repro(project: Project, targets: Sequence[str] = (), on_line: Callable[[str]
     """
     if not project.path("dvc.yaml").is_file():
         raise CouldNot("the project has no dvc.yaml", hint="git checkout dvc.yaml")
+    for name in ("dvc.yaml", "dvc.lock", "params.yaml"):  # DVC tells neither file nor line in one sentence
+        if project.path(name).is_file():
+            yamls.load(project.path(name), "the pipeline")
     command = [sys.executable, "-m", "dvc", "repro", *targets]
     outcome, said, since = Outcome(), [], time.monotonic()
     with group(command, cwd=project.root, env=stage_environment()) as process:
@@ -100,7 +104,9 @@ def _failure(said: list[str]) -> Exception:
     if "is busy" in text:
         return CouldNot("another run works on this project", hint="wait for it, or end it; then towpath run")
     errors = [line.removeprefix("ERROR: ") for line in said if line.startswith("ERROR")]
-    hint = "dvc pull" if "missing" in text else "dvc status"
+    hint = "dvc checkout; or dvc pull, if the project has a remote" if "missing" in text else "dvc status"
+    if found := _NO_PARAMETER.search(text):
+        hint = f"mend {found[1]}, or git checkout {found[1]}"
     return CouldNot(f"dvc: {errors[-1] if errors else 'ended without a word'}", hint=hint)
 
 

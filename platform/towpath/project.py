@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field as Constrained
-from pydantic import field_validator, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
 from towpath import yamls
 from towpath.yamls import Section
@@ -62,6 +63,19 @@ class Data(Section):
     wave: str
     train_waves: Annotated[tuple[str, ...], Constrained(min_length=1)]
 
+    @field_validator("target")
+    @classmethod
+    def _unseen(cls, target: str, others: ValidationInfo) -> str:
+        """The model sees neither the answer nor the record's name, and each input once."""
+        names = [field.name for field in others.data.get("inputs", ())]
+        if target in names:
+            raise ValueError(f"the model would see the answer: {target} is in data.inputs")
+        if others.data.get("record_id") in names:
+            raise ValueError(f"the model would see the record's name: {others.data['record_id']} is in data.inputs")
+        if len(set(names)) < len(names):
+            raise ValueError("data.inputs names a column twice")
+        return target
+
 
 class Nomenclature(Section):
     """The list of valid codes: a CSV with the columns code, title. `levels` are prefix lengths, the finest last."""
@@ -70,6 +84,13 @@ class Nomenclature(Section):
     version: str
     file: str
     levels: tuple[int, ...] = ()
+
+    @field_validator("levels")
+    @classmethod
+    def _ascending(cls, levels: tuple[int, ...]) -> tuple[int, ...]:
+        if any(level < 1 for level in levels) or list(levels) != sorted(set(levels)):
+            raise ValueError("expected lengths from the shortest to the longest, such as [1, 2, 4]")
+        return levels
 
 
 class Checks(Section):
@@ -100,6 +121,8 @@ class Limit(Section):
     def _some_bound(self) -> Limit:
         if self.at_least is None and self.at_most is None:
             raise ValueError("expected at_least or at_most")
+        if any(isinstance(bound, float) and not math.isfinite(bound) for bound in (self.at_least, self.at_most)):
+            raise ValueError("expected a finite number")
         return self
 
 
@@ -135,13 +158,15 @@ class Settings(Section):
         except Misused as error:
             raise ValueError(f"{error.message}; {error.hint}") from error
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Settings:
-        known = {field.name for field in self.data.inputs}
-        for number, example in enumerate(self.examples):
-            if unknown := set(example) - known:
-                raise ValueError(f"examples.{number} has {', '.join(sorted(unknown))}, which data.inputs does not name")
-        return self
+    @field_validator("examples")
+    @classmethod
+    def _examples(cls, examples: tuple[dict[str, Any], ...], others: ValidationInfo) -> tuple[dict[str, Any], ...]:
+        if data := others.data.get("data"):
+            known = {field.name for field in data.inputs}
+            for number, example in enumerate(examples):
+                if unknown := ", ".join(sorted(set(example) - known)):
+                    raise ValueError(f"examples.{number} has {unknown}, which data.inputs does not name")
+        return examples
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,15 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (as PyYAML declares it)
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """At once and whole: an alias inside of what it names is an error, not a value that holds itself."""
+        return super().construct_object(node, deep=True)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key is a list or a mapping", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} stands twice", key.start_mark)
             seen.add(key.value)
@@ -45,6 +51,10 @@ _Loader.add_implicit_resolver(
 )
 
 
+# what pydantic adds to a key where a value may be of several kinds
+_KINDS = re.compile(r"(?:float|int|bool|str)$|tuple\[|function-|constrained")
+
+
 def load(path: Path, what: str) -> Any:
     """The file's content as plain values.
 
@@ -59,6 +69,8 @@ def load(path: Path, what: str) -> Any:
         raise Misused(f"{path.name}{line}: {error.problem or error.context}", hint=f"mend {path}") from error
     except yaml.YAMLError as error:
         raise Misused(f"{path.name} is not YAML: {error}", hint=f"mend {path}") from error
+    except RecursionError as error:
+        raise Misused(f"{path.name} is nested too deeply", hint=f"mend {path}") from error
 
 
 def read(path: Path, model: type[S], what: str) -> S:
@@ -90,12 +102,13 @@ def _tuples(content: Any) -> Any:
 
 def _told(path: Path, error: ValidationError) -> str:
     root = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
-    lines = []
+    lines: dict[str, str] = {}
     for fault in error.errors(include_url=False, include_input=False):
-        keys = [key for key in fault["loc"] if not str(key).startswith(("function-", "constrained"))]
+        keys = [key for key in fault["loc"] if not _KINDS.match(str(key))]
         dotted = ".".join(str(key) for key in keys)
-        lines.append(f"{path.name}, line {_line(root, keys)}: {dotted}: {_plain(fault['msg'])}")
-    return "\n       ".join(lines)
+        where = f"{path.name}, line {_line(root, keys)}: {dotted}" if keys else path.name
+        lines.setdefault(where, _plain(fault["msg"]))  # of several kinds that would do, the first is told
+    return "\n       ".join(f"{where}: {told}" for where, told in lines.items())
 
 
 def _plain(message: str) -> str:
@@ -104,6 +117,9 @@ def _plain(message: str) -> str:
         "Field required": "is missing",
         "Input should be a valid string": "expected text (put quotes around it)",
         "Input should be a valid tuple": "expected a list",
+        "Input should be a valid dictionary": "expected keys with values",
+        "Dictionary should have at least 1 item after validation, not 0": "is empty, expected one or more",
+        "Tuple should have at least 1 item after validation, not 0": "is empty, expected one or more",
     }
     return known.get(message, message.removeprefix("Value error, ").replace("Input should be", "expected"))
 

@@ -136,9 +136,11 @@ class EmbeddedStore:
         database = self._opened("ro")
         try:
             places.check_revision(database, self._path)
-        except sqlite3.OperationalError:
-            # a writer was killed: only a connection that may write can undo what it left half done
+        except sqlite3.OperationalError as error:
             database.close()
+            if "locked" in str(error):  # and waited for as long as we wait
+                raise
+            # a writer was killed: only a connection that may write can undo what it left half done
             database = self._opened("rw")
             places.check_revision(database, self._path)
         return database

@@ -36,13 +36,31 @@ def tracking_uri(environ: Mapping[str, str]) -> str:
     if not chosen:
         return f"{_SQLITE}{home(environ) / 'towpath.db'}"
     if chosen.startswith(("http://", "https://")):
+        _check_address(chosen)
         return chosen.rstrip("/")
     if chosen.startswith(_SQLITE) and chosen != _SQLITE:
         return f"{_SQLITE}{Path(chosen.removeprefix(_SQLITE)).absolute()}"
     raise Misused(
-        f"MLFLOW_TRACKING_URI={chosen} is not a store that towpath can keep a ledger in",
+        f"MLFLOW_TRACKING_URI={_without_password(chosen)} is not a store that towpath can keep a ledger in",
         hint="set it to http://…, https://… or sqlite:///…, or unset it to use TOWPATH_HOME",
     )
+
+
+def _check_address(address: str) -> None:
+    try:
+        host = urlsplit(address).hostname
+    except ValueError:
+        host = None
+    if not host:
+        raise Misused(
+            f"MLFLOW_TRACKING_URI={_without_password(address)} is not an address of a server",
+            hint="set it to http://host:port, or unset it to use TOWPATH_HOME",
+        )
+
+
+def _without_password(uri: str) -> str:
+    scheme, mark, rest = uri.partition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
 
 def database(environ: Mapping[str, str]) -> Path | None:

@@ -86,6 +86,18 @@ def test_a_program_gets_the_error_as_json_too(towpath: Towpath) -> None:
     assert told.json["error"]["message"] in told.err
 
 
+def test_what_was_asked_wrongly_is_json_too(towpath: Towpath) -> None:
+    told = towpath("promote", "--json", code=2)
+    assert told.json["error"]["exit_code"] == 2
+    assert told.json["error"]["message"] in told.err
+    assert told.json["error"]["hint"] == "towpath promote --help"
+    assert towpath("--json", code=2).json["error"]["exit_code"] == 2
+
+
+def test_json_that_the_environment_asks_for_tells_errors_too(towpath: Towpath) -> None:
+    assert towpath("check", env={"TOWPATH_CHECK_JSON": "1"}, code=3).json["error"]["exit_code"] == 3
+
+
 def test_the_system_s_own_errors_name_the_file(capsys: pytest.CaptureFixture[str]) -> None:
     ends(raising(OSError(28, "No space left on device", "store.db")))
     assert capsys.readouterr().err == "Error: the system refused store.db: No space left on device\n"

@@ -77,7 +77,25 @@ def test_missing_raw_data_name_the_next_command(tmp_path: Path) -> None:
     (tmp_path / "raw.txt").unlink()
     with pytest.raises(CouldNot, match="raw.txt") as caught:
         pipeline.repro(tiny)
-    assert caught.value.hint == "dvc pull"
+    assert caught.value.hint == "dvc checkout; or dvc pull, if the project has a remote"
+
+
+@pytest.mark.parametrize("name", ["dvc.yaml", "dvc.lock", "params.yaml"])
+def test_a_broken_file_of_the_pipeline_is_told_by_name_and_line(tmp_path: Path, name: str) -> None:
+    tiny = project(tmp_path, one="open('one.txt', 'w').write('1')")
+    (tmp_path / name).write_text("stages:\n  one: [\n")
+    with pytest.raises(Misused, match=rf"{name}, line 3: expected the node content"):
+        pipeline.repro(tiny)
+
+
+def test_a_parameter_that_is_missing_is_told_with_its_file(tmp_path: Path) -> None:
+    tiny = project(tmp_path, one="open('one.txt', 'w').write('1')")
+    with (tmp_path / "dvc.yaml").open("a") as file:
+        file.write("    params: [train]\n")
+    (tmp_path / "params.yaml").write_text("split: {}\n")
+    with pytest.raises(CouldNot, match=r"train.*params\.yaml") as caught:
+        pipeline.repro(tiny)
+    assert caught.value.hint == "mend params.yaml, or git checkout params.yaml"
 
 
 def test_a_lock_before_the_first_run_is_missing(tmp_path: Path) -> None:

@@ -90,12 +90,24 @@ def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
         ({"examples": []}, "examples: "),
         ({"examples": [{"txt": "baker"}]}, "examples.0 has txt, which data.inputs does not name"),
         ({"surprise": 1}, "surprise: no such key"),
+        ({"limits": {"accuracy": {"at_least": "high"}}}, "limits.accuracy.at_least: expected a valid number"),
+        ({"nomenclature": {**SETTINGS["nomenclature"], "levels": [4, 1]}}, "nomenclature.levels: expected lengths"),
+        ({"nomenclature": {**SETTINGS["nomenclature"], "levels": [-1, 4]}}, "nomenclature.levels: expected lengths"),
+        ({"data": {**SETTINGS["data"], "target": "text"}}, "data.target: the model would see the answer"),
+        ({"data": {**SETTINGS["data"], "record_id": "text"}}, "data.target: the model would see the record's name"),
     ],
 )
 def test_settings_that_do_not_fit_are_told_by_key(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
     message = refusal(tmp_path, **changes)
     assert told in message
     assert message.startswith("towpath.yaml, line ")
+
+
+def test_a_limit_that_nothing_can_reach_or_miss_is_refused(tmp_path: Path) -> None:
+    path = make(tmp_path) / "towpath.yaml"
+    path.write_text(path.read_text().replace("at_least: 0.5", "at_least: 1e999"))
+    with pytest.raises(Misused, match=r"limits\.accuracy: expected a finite number"):
+        project.load(tmp_path)
 
 
 def test_what_nobody_set_has_a_careful_default(tmp_path: Path) -> None:

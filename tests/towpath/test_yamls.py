@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import model_validator
 
 from towpath import yamls
 from towpath.yamls import Section
@@ -21,6 +22,13 @@ class Office(Section):
     title: str
     owners: tuple[Owner, ...] = ()
     rate: float | int = 0
+    depth: int = 0
+
+    @model_validator(mode="after")
+    def _proportions(self) -> Office:
+        if self.depth > 2:
+            raise ValueError("deeper than it is wide")
+        return self
 
 
 def written(folder: Path, text: str) -> Path:
@@ -74,6 +82,9 @@ def test_plain_values_are_what_they_look_like(tmp_path: Path, text: str, value: 
         ("title: A\nowners:\n- name: Ada\n- age: 3\n", "office.yaml, line 4: owners.1.name: is missing"),
         ("title: A\nowners: Ada\n", "office.yaml, line 2: owners: expected a list"),
         ("title: A\nowners:\n- name: Ada\n  age: old\n", "office.yaml, line 4: owners.0.age: expected a valid integer"),
+        ("title: A\nrate: high\n", "office.yaml, line 2: rate: expected a valid number"),
+        ("title: A\nstrength: 3\n", "office.yaml, line 2: strength: no such key"),
+        ("title: A\ndepth: 3\n", "office.yaml: deeper than it is wide"),
     ],
 )
 def test_what_does_not_fit_is_told_by_line_and_key(tmp_path: Path, text: str, told: str) -> None:
@@ -93,6 +104,10 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
         ("title: [A\nrate: 1\n", "office.yaml, line 2: "),
         ("title: !!python/object/apply:os.system [id]\n", "office.yaml, line 1: could not determine a constructor"),
         ("title: *nobody\n", "office.yaml, line 1: found undefined alias 'nobody'"),
+        ("title: A\nowners: &all [*all]\n", "office.yaml, line 2: found unconstructable recursive node"),
+        ("title: A\n? [a, b]\n: 1\n", "office.yaml, line 2: a key is a list or a mapping"),
+        ("title: A\n? {a: b}\n: 1\n", "office.yaml, line 2: a key is a list or a mapping"),
+        (f"title: {'[' * 3000}{']' * 3000}\n", "office.yaml is nested too deeply"),
         ("", "office.yaml is empty or not a mapping of keys"),
         ("- title\n", "office.yaml is empty or not a mapping of keys"),
         ("title: \x07\n", "office.yaml is not YAML"),

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -144,6 +145,17 @@ def test_a_locked_database_is_named_as_such(world: EmbeddedWorld) -> None:
     assert "another program holds the database" in caught.value.hint
 
 
+def test_a_locked_database_is_waited_for_once(world: EmbeddedWorld) -> None:
+    world.add(material(1))
+    store = EmbeddedStore(world.database, Ticking(), wait=0.5)
+    with contextlib.closing(sqlite3.connect(world.database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        with pytest.raises(CouldNot, match="database is locked"):
+            store.models()
+    assert time.monotonic() - began < 0.9
+
+
 def test_a_database_of_another_mlflow_is_not_read(world: EmbeddedWorld) -> None:
     change(world, "UPDATE alembic_version SET version_num = 'abc'")
     with pytest.raises(CouldNot, match="was made by another MLflow"):
@@ -165,6 +177,7 @@ def test_a_failure_between_alias_and_entry_leaves_neither(world: EmbeddedWorld) 
 
 MOVER = """
 import sys
+import time
 from pathlib import Path
 from towpath_core.clock import utc_now
 from towpath_core.refs import ModelRef

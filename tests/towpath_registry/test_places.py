@@ -53,6 +53,19 @@ def test_a_store_without_room_for_a_ledger_is_refused(uri: str) -> None:
     assert "sqlite:///" in caught.value.hint
 
 
+def test_a_password_in_an_address_is_never_told() -> None:
+    for uri in ("postgresql://u:secret@h/d", "http://u:secret@[::1", "http://u:secret@"):
+        with pytest.raises(Misused, match="MLFLOW_TRACKING_URI=") as caught:
+            places.tracking_uri({"MLFLOW_TRACKING_URI": uri})
+        assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize("uri", ["http://", "https://[::1", "http://:5000"])
+def test_an_address_without_a_host_is_refused(uri: str) -> None:
+    with pytest.raises(Misused, match="is not an address of a server"):
+        places.tracking_uri({"MLFLOW_TRACKING_URI": uri})
+
+
 def test_a_new_home_has_mlflows_tables_and_ours_and_nobodys_rows(tmp_path: Path) -> None:
     environ = {"TOWPATH_HOME": str(tmp_path / "ä b" / "home")}
     places.ensure_home(environ)

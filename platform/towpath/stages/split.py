@@ -83,7 +83,10 @@ def _settings(params: dict[str, Any]) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError) as error:
         raise Misused("params.yaml, split: expected test, validation and seed", hint="mend params.yaml") from error
     if not (settings["test"] > 0 and settings["validation"] > 0 and settings["test"] + settings["validation"] < 1):
-        raise Misused("params.yaml, split: test and validation must be shares that leave some records to train")
+        raise Misused(
+            "params.yaml, split: test and validation must be shares that leave some records to train",
+            hint="mend params.yaml",
+        )
     return settings
 
 
