@@ -129,26 +129,18 @@ class EmbeddedStore:
                 f"there is no registry yet: no file {self._path}",
                 hint="make a first version with towpath run (in a project's folder); TOWPATH_HOME says where to look",
             )
-        with self._translated("reading"), contextlib.closing(self._connect()) as database:
+        with self._translated("reading"), contextlib.closing(places.opened(self._path, self._wait)) as database:
+            database.row_factory = sqlite3.Row
             yield database
-
-    def _connect(self) -> sqlite3.Connection:
-        database = self._opened("ro")
-        try:
-            places.check_revision(database, self._path)
-        except sqlite3.OperationalError as error:
-            database.close()
-            if "locked" in str(error):  # and waited for as long as we wait
-                raise
-            # a writer was killed: only a connection that may write can undo what it left half done
-            database = self._opened("rw")
-            places.check_revision(database, self._path)
-        return database
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that has the database for itself from its first read on."""
-        with self._translated("writing"), contextlib.closing(self._opened("rw")) as database:
+        with (
+            self._translated("writing"),
+            contextlib.closing(places.connected(self._path, "rw", self._wait)) as database,
+        ):
+            database.row_factory = sqlite3.Row
             places.check_revision(database, self._path)
             database.execute("BEGIN IMMEDIATE")
             try:
@@ -157,13 +149,6 @@ class EmbeddedStore:
             except BaseException:
                 database.execute("ROLLBACK")
                 raise
-
-    def _opened(self, mode: str) -> sqlite3.Connection:
-        database = sqlite3.connect(
-            f"{self._path.as_uri()}?mode={mode}", uri=True, timeout=self._wait, isolation_level=None
-        )
-        database.row_factory = sqlite3.Row
-        return database
 
     @contextlib.contextmanager
     def _translated(self, doing: str) -> Iterator[None]:

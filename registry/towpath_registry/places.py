@@ -98,8 +98,33 @@ def ensure_home(environ: Mapping[str, str]) -> None:
             raise CouldNot(
                 f"cannot make the registry {path}: {error.strerror or error}", hint="set TOWPATH_HOME to another folder"
             ) from error
-    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+    try:
+        opened(path).close()
+    except sqlite3.Error as error:
+        raise CouldNot(f"cannot read the registry {path}: {error}", hint="towpath doctor") from error
+
+
+def opened(path: Path, wait: float = 30.0) -> sqlite3.Connection:
+    """A connection for reading to a database of our MLflow; another writer is waited for, `wait` seconds.
+
+    Raises: sqlite3.Error, CouldNot as `check_revision` does.
+    """
+    connection = connected(path, "ro", wait)
+    try:
         check_revision(connection, path)
+    except (sqlite3.OperationalError, CouldNot) as error:
+        connection.close()
+        if isinstance(error, CouldNot) or "locked" in str(error):
+            raise
+        # a writer was killed: only a connection that may write can undo what it left half done
+        connection = connected(path, "rw", wait)
+        check_revision(connection, path)
+    return connection
+
+
+def connected(path: Path, mode: str, wait: float) -> sqlite3.Connection:
+    """A connection without transactions of its own; `mode` is ro or rw, so that none makes a database."""
+    return sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, timeout=wait, isolation_level=None)
 
 
 def check_revision(connection: sqlite3.Connection, path: Path) -> None:

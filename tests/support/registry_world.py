@@ -251,6 +251,8 @@ class MlflowWorld:
         self.store = open_store(environ, clock or Ticking(datetime.now(UTC)))
 
     def add(self, made: Material, name: str = NAME) -> ModelVersion:
+        import mlflow
+
         from towpath_registry.mlflow_door import Point, RunRecord
 
         with tempfile.TemporaryDirectory() as temporary:
@@ -264,6 +266,8 @@ class MlflowWorld:
             run = self.tracking.log_run(experiment, RunRecord("run", START, START, metrics=points, artifacts=artifacts))
             model = self.tracking.log_model(experiment, run, name, package, ())
         number = self.tracking.register(name, model, run, made.all_tags(actual), "")
+        # registering set it for the whole process, and in the environment of its children
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
         return self.store.version(ModelRef(name, version=number))
 
     def move_alias(self, name: str, alias: str, version: int) -> None:

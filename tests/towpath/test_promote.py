@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from registry_world import JUDGED, NAME, EmbeddedWorld, material
+from registry_world import JUDGED, NAME, EmbeddedWorld, MlflowWorld, material, mlflow_server
 from towpath_core.refs import ModelRef
 from towpath_core.verdicts import Verdict
 from towpath_registry.nouns import PROMOTED, REFUSED
@@ -163,3 +163,35 @@ def test_a_model_whose_files_are_gone_does_not_move(towpath: Towpath, world: Emb
 def test_assign_is_another_word_for_it(towpath: Towpath, world: EmbeddedWorld) -> None:
     towpath("assign", f"{NAME}/1", "--to", "staging", "-y")
     assert aliases(world) == {"staging": 1}
+
+
+@pytest.mark.slow
+def test_on_an_mlflow_server_the_same_commands_do_the_same(towpath: Towpath, tmp_path: Path) -> None:
+    with mlflow_server(tmp_path / "server") as address:
+        server = {"MLFLOW_TRACKING_URI": address, **ANN}
+        world = MlflowWorld(server)
+        world.add(material(1))
+        world.add(material(2, judged=BAD))
+
+        towpath("promote", f"{NAME}/1", "--to", "staging", "-y", env=server)
+        towpath("promote", f"{NAME}/1", "--to", "production", "-y", env=server)
+        again = towpath("promote", f"{NAME}/1", "--to", "production", "-y", env=server).out
+        refused = towpath("promote", f"{NAME}/2", "--to", "staging", "-y", env=server, code=1).out
+        back = towpath("rollback", NAME, "--to-previous", "-y", env=server, code=1).err
+        history = towpath("history", NAME, "--json", env=server).json
+        missing = towpath("show", f"{NAME}@challenger", env=server, code=3).err
+        listed = towpath("list", env=server).out
+
+    assert again == f"{NAME}/1 is at production already; nothing to do.\n"
+    assert "  quality: accuracy_4 is 0.41, expected at least 0.55" in refused
+    assert "the ledger names no version" in back
+    assert [(entry["event"], entry["level"], entry["version"]) for entry in history["entries"]] == [
+        ("requested", "staging", 1),
+        ("promoted", "staging", 1),
+        ("requested", "production", 1),
+        ("promoted", "production", 1),
+        ("refused", "staging", 2),
+    ]
+    assert history["moved_past_the_ledger"] == {}
+    assert f"{NAME} has no alias challenger: it has production, staging" in missing
+    assert "production → 1, staging → 1" in listed

@@ -18,6 +18,7 @@ from registry_world import NAME, EmbeddedWorld, Ticking, material
 from towpath_core.clock import utc_now
 from towpath_core.errors import CouldNot, NotFound
 from towpath_core.refs import ModelRef
+from towpath_registry import places
 from towpath_registry.embedded import EmbeddedStore
 from towpath_registry.nouns import PROMOTED, REFUSED, Decision, ModelVersion
 
@@ -181,6 +182,7 @@ import time
 from pathlib import Path
 from towpath_core.clock import utc_now
 from towpath_core.refs import ModelRef
+from towpath_registry import places
 from towpath_registry.embedded import EmbeddedStore
 from towpath_registry.nouns import PROMOTED, Decision
 
@@ -218,7 +220,10 @@ def test_a_process_killed_amid_its_moves_leaves_alias_and_ledger_agreeing(tmp_pa
     assert world.store.ledger(NAME)[-1].version == 1
 
 
-def test_what_a_killed_writer_left_half_done_is_undone_by_the_next_reader(world: EmbeddedWorld, tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", ["store", "ensure_home"])
+def test_what_a_killed_writer_left_half_done_is_undone_by_the_next_reader(
+    world: EmbeddedWorld, tmp_path: Path, first: str
+) -> None:
     version = world.add(material(1))
     world.store.record(decision(version, None))
     left = tmp_path / "left" / "towpath.db"
@@ -233,6 +238,8 @@ def test_what_a_killed_writer_left_half_done_is_undone_by_the_next_reader(world:
         shutil.copyfile(f"{world.database}-journal", f"{left}-journal")
         writer.execute("ROLLBACK")
     assert left.stat().st_size > world.database.stat().st_size
+    if first == "ensure_home":
+        places.ensure_home({"TOWPATH_HOME": str(left.parent)})
 
     store = EmbeddedStore(left, Ticking())
 
