@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import pytest
 
 ROOT = Path(__file__).parents[1]
+ENVIRONMENT: dict[str, str] = {}  # of all tests, as pytest_configure leaves it
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,8 +44,10 @@ def pytest_configure(config: pytest.Config) -> None:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
     )
+    ENVIRONMENT.update(os.environ)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What shares something dear stays in one process when tests run side by side: the engine, the walked projects."""
     for item in items:
@@ -53,16 +56,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(group))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A missing engine is a reason to skip on a developer's machine, and a failure where it was promised.
 
     The marks go into the JUnit report, where CI counts what really ran.
     """
+    _put_environment_back()
     item.user_properties.extend(("mark", mark) for mark in ("docker", "browser") if item.get_closest_marker(mark))
     if item.get_closest_marker("docker") and (lack := _no_engine()):
         _skip_or_fail(lack, required=os.environ.get("TOWPATH_REQUIRE_CONTAINERS") == "1")
     if item.get_closest_marker("browser") and (lack := _no_browser()):
         _skip_or_fail(lack, required=bool(os.environ.get("CI")))
+
+
+def _put_environment_back() -> None:
+    """What a test, or a library that it called, left in the environment is no concern of the next one."""
+    own = {name: value for name, value in os.environ.items() if name.startswith("PYTEST_")}
+    if {**os.environ} != {**ENVIRONMENT, **own}:
+        os.environ.clear()
+        os.environ.update({**ENVIRONMENT, **own})
 
 
 def _skip_or_fail(lack: str, *, required: bool) -> None:
