@@ -52,7 +52,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What shares something dear stays in one process when tests run side by side: the engine, the walked projects."""
     for item in items:
         folder = item.path.parent.name
-        group = "docker" if item.get_closest_marker("docker") else folder if folder == "journeys" else str(item.path)
+        alone = f"{folder}.{item.path.stem}"
+        group = "docker" if item.get_closest_marker("docker") else folder if folder == "journeys" else alone
         item.add_marker(pytest.mark.xdist_group(group))
 
 
