@@ -136,11 +136,9 @@ class Tracking:
 
     def register(self, name: str, model_id: str, run_id: str, tags: Mapping[str, str], description: str) -> int:
         """Make a version of the model; its number."""
-        import mlflow
         from mlflow.exceptions import MlflowException
 
-        with _translated(f"registering {name}"):
-            mlflow.set_tracking_uri(self._uri)  # a `models:/` source is looked up there, whatever the client holds
+        with _translated(f"registering {name}"), _looked_up_at(self._uri):
             try:
                 self._client.create_registered_model(name)
             except MlflowException as error:
@@ -207,6 +205,21 @@ def _client(uri: str) -> MlflowClient:
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+@contextlib.contextmanager
+def _looked_up_at(uri: str) -> Iterator[None]:
+    """For the block, MLflow looks for a `models:/` source there, whatever its client holds; that is process-wide."""
+    import mlflow
+
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+        if before is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = before
 
 
 def _dataset(source: Source) -> Any:
