@@ -63,13 +63,15 @@ def evaluate(project: Project) -> None:
 
 
 def _answered(project: Project, frame: pd.DataFrame) -> Answered:
+    import numpy as np
+
     from towpath.measuring import Answered
     from towpath_serve.predictor import load_model
 
     model = load_model(project.trained)
     probabilities = model.predict_proba(frame[project.input_names()])
-    if probabilities.shape != (len(frame), len(model.classes_)):
-        raise Mismatch(f"the model gives probabilities of shape {probabilities.shape} for {len(frame)} records")
+    if probabilities.shape != (len(frame), len(model.classes_)) or not np.isfinite(probabilities).all():
+        raise Mismatch(f"the model gives no probability for each class of each of {len(frame)} records")
     return Answered(probabilities.astype(float), model.classes_.astype(str))
 
 
