@@ -23,27 +23,29 @@ if TYPE_CHECKING:
     from towpath_registry.store import ModelStore
 
 
-def settle(console: Console, store: ModelStore, plan: Plan, reason: str, *, dry_run: bool, yes: bool) -> int:
-    """Do what the plan says as far as it may be done; the exit code.
+def settle(
+    console: Console, store: ModelStore, plan: Plan, reason: str, *, dry_run: bool, yes: bool, verbose: bool
+) -> int:
+    """Do what the plan says as far as it may be done; the exit code. `verbose` shows every verdict.
 
     Raises: Misused without a terminal to ask and without `yes`.
     """
     if plan.done or dry_run:
-        console.result(content(plan, None), text(plan, _outcome(plan, None)))
+        console.result(content(plan, None), text(plan, _outcome(plan, None), verbose=verbose))
         return 0 if plan.allowed else 1
-    if plan.allowed and not yes and not _asked(plan):
+    if plan.allowed and not yes and not _asked(plan, verbose):
         console.say("Nothing was changed.")
         return 1
     entry = apply(store, plan, actor(os.environ), reason)
     outcome = _outcome(plan, entry)
-    console.result(content(plan, entry), text(plan, outcome) if yes or not plan.allowed else outcome)
+    console.result(content(plan, entry), text(plan, outcome, verbose=verbose) if yes or not plan.allowed else outcome)
     return 0 if plan.allowed else 1
 
 
-def _asked(plan: Plan) -> bool:
+def _asked(plan: Plan, verbose: bool) -> bool:
     if not sys.stdin.isatty():
         raise Misused("there is no terminal to ask on", hint="look with --dry-run, then say yes with -y")
-    click.echo(text(plan), err=True)
+    click.echo(text(plan, verbose=verbose), err=True)
     return click.confirm("\nDo it?", err=True)
 
 
@@ -69,16 +71,31 @@ def content(plan: Plan, entry: LedgerEntry | None) -> dict[str, Any]:
     }
 
 
-def text(plan: Plan, end: str = "") -> str:
-    """The plan for a person: what changes, every verdict, and how it ended."""
+def text(plan: Plan, end: str = "", *, verbose: bool = False) -> str:
+    """The plan for a person: what changes, what each gate says, and how it ended.
+
+    A gate with several verdicts is one line, and one more for each that failed; with `verbose` every verdict is one.
+    """
     if plan.done:
         return f"{plan.version.ref} is at {plan.level} already; nothing to do."
     stands = f"{plan.version.name}/{plan.stands}" if plan.stands else "no version"
     verb = "Roll back" if plan.event == ROLLED_BACK else "Promote"
     what = f"{verb} {plan.level} of {plan.version.name}: from {stands} to {plan.version.ref}"
-    rows = [(v.gate, mark(v.passed), v.subject, *_cells(v)) for v in plan.verdicts]
+    rows = [row for gate in dict.fromkeys(v.gate for v in plan.verdicts) for row in _rows(gate, plan, verbose)]
     verdicts = table(("gate", "verdict", "subject", "got", "expected"), rows)
     return "\n".join([what, f"plan {plan.id}", "", verdicts, *(["", end] if end else [])])
+
+
+def _rows(gate: str, plan: Plan, verbose: bool) -> list[tuple[str, ...]]:
+    said = [verdict for verdict in plan.verdicts if verdict.gate == gate]
+    whole = verbose or len(said) == 1
+    shown = said if whole else [verdict for verdict in said if not verdict.passed]
+    rows: list[tuple[str, ...]]
+    rows = [(gate, mark(verdict.passed), verdict.subject, *_cells(verdict)) for verdict in shown]
+    if whole:
+        return rows
+    held = len(said) - len(shown)
+    return [(gate, mark(not shown), f"{len(said)} verdicts", f"{held} hold", f"all {len(said)}"), *rows]
 
 
 def _cells(verdict: Verdict) -> tuple[str, str]:

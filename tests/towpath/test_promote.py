@@ -113,6 +113,18 @@ def test_on_a_terminal_it_shows_the_plan_and_asks(
     assert aliases(world) == moved
 
 
+def test_a_gate_is_one_line_what_failed_is_told_and_verbose_tells_all(towpath: Towpath, world: EmbeddedWorld) -> None:
+    short = towpath("promote", f"{NAME}/2", "--to", "staging", "--dry-run", code=1).out
+    quality = [line.split() for line in short.splitlines() if line.startswith("quality ")]
+    assert len(quality) > 1
+    assert quality[0][1] == "FAIL"
+    assert "verdicts" in quality[0]
+    assert all(line[1] == "FAIL" for line in quality)
+    whole = towpath("promote", f"{NAME}/2", "--to", "staging", "--dry-run", "--verbose", code=1).out
+    assert [line for line in whole.splitlines() if line.startswith("quality ") and " pass " in line]
+    assert len(whole.splitlines()) > len(short.splitlines())
+
+
 def test_json_holds_the_plan_and_what_came_of_it(towpath: Towpath, world: EmbeddedWorld) -> None:
     planned = towpath("promote", f"{NAME}/1", "--to", "staging", "--dry-run", "--json").json
     done = towpath("promote", f"{NAME}/1", "--to", "staging", "-y", "--json").json

@@ -15,8 +15,9 @@ from towpath.console import Console, with_console
 @click.option("--dry-run", is_flag=True, help="Show the plan and the verdicts; change and record nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed without a terminal.")
 @click.option("--reason", default="", metavar="TEXT", help="Why, for the ledger.")
+@click.option("-v", "--verbose", is_flag=True, help="Every verdict, not one line for each gate.")
 @with_console
-def command(console: Console, ref: str, level: str, dry_run: bool, yes: bool, reason: str) -> int:
+def command(console: Console, ref: str, level: str, dry_run: bool, yes: bool, verbose: bool, reason: str) -> int:
     """Move a version to a level, if its gates agree.
 
     Shows what would change and what each gate says: the data checks, the quality against limits and baseline, the
@@ -35,4 +36,4 @@ def command(console: Console, ref: str, level: str, dry_run: bool, yes: bool, re
 
     store = open_store(os.environ)
     made = plan(store, ModelRef.parse(ref), level, solo())
-    return settle(console, store, made, reason, dry_run=dry_run, yes=yes)
+    return settle(console, store, made, reason, dry_run=dry_run, yes=yes, verbose=verbose)

@@ -17,8 +17,11 @@ from towpath_core.errors import Misused
 @click.option("--dry-run", is_flag=True, help="Show the plan and the verdicts; change and record nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed without a terminal.")
 @click.option("--reason", default="", metavar="TEXT", help="Why, for the ledger.")
+@click.option("-v", "--verbose", is_flag=True, help="Every verdict, not one line for each gate.")
 @with_console
-def command(console: Console, model: str, to_previous: bool, level: str, dry_run: bool, yes: bool, reason: str) -> int:
+def command(
+    console: Console, model: str, to_previous: bool, level: str, dry_run: bool, yes: bool, verbose: bool, reason: str
+) -> int:
     """Put the version back that stood at a level before.
 
     A rollback is a promotion of an earlier version: the same gates judge it, and the ledger tells of it. Two rollbacks
@@ -38,4 +41,4 @@ def command(console: Console, model: str, to_previous: bool, level: str, dry_run
         raise Misused("rollback to which version?", hint=f"towpath rollback {model} --to-previous")
     store = open_store(os.environ)
     made = plan_rollback(store, check_name(model), level, solo())
-    return settle(console, store, made, reason, dry_run=dry_run, yes=yes)
+    return settle(console, store, made, reason, dry_run=dry_run, yes=yes, verbose=verbose)
