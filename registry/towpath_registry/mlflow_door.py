@@ -11,16 +11,19 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from towpath_core.clock import from_stamp, stamp, utc_now
 from towpath_core.errors import CouldNot, NotFound, TowpathError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 T = TypeVar("T")
+_OPENED = "towpath.opened"
+_ABANDONED = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +92,18 @@ class Tracking:
         return str(experiment_id)
 
     def log_run(self, experiment_id: str, record: RunRecord) -> str:
-        """Write the run and finish it; its id. A run that could not be written whole is marked FAILED."""
+        """Write the run and finish it; its id. A run that could not be written whole is marked FAILED.
+
+        A run that an earlier writer left open because it was killed is marked KILLED first.
+        """
         from mlflow.entities import Metric, Param
 
-        tags = {"mlflow.user": self._user, "mlflow.source.name": "towpath", **record.tags}
+        now = utc_now()
+        tags = {"mlflow.user": self._user, "mlflow.source.name": "towpath", _OPENED: stamp(now), **record.tags}
         if record.parent:
             tags["mlflow.parentRunId"] = record.parent
         with _translated(f"writing the run {record.name}"):
+            self._end_abandoned(experiment_id, now)
             run = self._client.create_run(experiment_id, _ms(record.started), tags, record.name)
             run_id = str(run.info.run_id)
             try:
@@ -113,6 +121,14 @@ class Tracking:
                 raise
             self._client.set_terminated(run_id, "FINISHED", _ms(record.ended))
         return run_id
+
+    def _end_abandoned(self, experiment_id: str, now: datetime) -> None:
+        """Writing takes seconds: what has been open for long has nobody who writes it any more."""
+        wanted = "attributes.status = 'RUNNING' and tags.`mlflow.source.name` = 'towpath'"
+        for run in self._client.search_runs([experiment_id], wanted):
+            opened = run.data.tags.get(_OPENED)
+            if opened is not None and now - from_stamp(opened) > _ABANDONED:
+                self._client.set_terminated(str(run.info.run_id), "KILLED")
 
     def log_model(self, experiment_id: str, run_id: str, name: str, folder: Path, metrics: Sequence[Point]) -> str:
         """Store the packaged folder, byte for byte, as a logged model of the run; its id (m-…)."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from towpath_core.clock import stamp, utc_now
 from towpath_core.errors import CouldNot, NotFound
 from towpath_core.refs import ModelRef
 from towpath_registry.mlflow_door import Point, RunRecord, Source, Tracking
@@ -83,6 +84,21 @@ def test_an_experiment_is_made_once_and_its_files_lie_in_the_home(environ: dict[
     assert door.find_runs(door.experiment("coder/monitoring"), {"towpath.wave": "2017"}) == {}
     assert not list(Path.cwd().glob("mlruns"))
     assert home.is_dir()
+
+
+def test_a_run_that_a_killed_writer_left_open_is_ended_by_the_next(environ: dict[str, str]) -> None:
+    from mlflow import MlflowClient
+
+    door = tracking(environ)
+    experiment = door.experiment("coder")
+    client = MlflowClient(tracking_uri(environ))
+    ours = {"mlflow.source.name": "towpath"}
+    old = client.create_run(experiment, tags={**ours, "towpath.opened": "2026-01-01T00:00:00.000000Z"}).info.run_id
+    young = client.create_run(experiment, tags={**ours, "towpath.opened": stamp(utc_now())}).info.run_id
+    foreign = client.create_run(experiment, tags={}).info.run_id
+    door.log_run(experiment, RunRecord("next", NOW, NOW))
+    status = {run: client.get_run(run).info.status for run in (old, young, foreign)}
+    assert status == {old: "KILLED", young: "RUNNING", foreign: "RUNNING"}
 
 
 def test_what_is_not_there_is_not_found(environ: dict[str, str], tmp_path: Path) -> None:
