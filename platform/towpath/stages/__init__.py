@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import csv
 import gzip
+import os
 import sys
+import traceback
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -127,12 +130,28 @@ def _parquet(project: Project, relative: str) -> pd.DataFrame:
 
 
 def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """A stage's error as one sentence, a next step and an exit code; what we did not foresee keeps its traceback."""
+    """A stage's error as one sentence, a next step and an exit code.
+
+    Of what we did not foresee only place and kind are told: the words of pandas and others quote records.
+    """
     if not isinstance(error, TowpathError):
-        sys.__excepthook__(kind, error, trace)
-        return
+        if os.environ.get("TOWPATH_DEBUG") or not isinstance(error, Exception):
+            sys.__excepthook__(kind, error, trace)
+            return
+        hint = "TOWPATH_DEBUG=1 towpath run shows the traceback, which may quote records"
+        error = CouldNot(f"{_place(trace)}: {kind.__name__}", hint=hint)
     sys.stderr.write(f"Error: {error.message}\n" + (f"Next:  {error.hint}\n" if error.hint else ""))
     raise SystemExit(error.exit_code)
+
+
+def _place(trace: TracebackType | None) -> str:
+    """The innermost line of the project's own files, else of all."""
+    frames = traceback.extract_tb(trace)
+    here = Path.cwd().resolve()
+    files = [(frame, Path(frame.filename).resolve()) for frame in frames if "site-packages" not in frame.filename]
+    found = [frame for frame, path in files if path.is_relative_to(here) and path.is_file()] or frames
+    path = Path(found[-1].filename).resolve()
+    return f"{path.relative_to(here) if path.is_relative_to(here) else path.name}, line {found[-1].lineno}"
 
 
 sys.excepthook = _told
