@@ -16,6 +16,7 @@ Flags = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.str_]
 
 DRAWS = 1000
+FEW = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +129,17 @@ def bias_corrected(draws: Floats, value: float, confidence: float) -> tuple[floa
 
 
 def share_with_bootstrap(name: str, right: Flags, seed: int, draws: int, confidence: float) -> Measure:
-    """The share of True with its bootstrap percentile interval.
+    """The share of True with its bootstrap percentile interval; where fewer than FEW are True, or False, the exact one.
 
-    The number of True among n records drawn with replacement is binomial(n, share), so it is drawn from there.
+    The number of True among n records drawn with replacement is binomial(n, share), so it is drawn from there. Among
+    few it is drawn too narrow, and of records that all agree it has no width at all.
     """
     n, hits = len(right), int(right.sum())
+    if min(hits, n - hits) < FEW:
+        note = f"fewer than {FEW} are {'right' if hits < n - hits else 'wrong'}: the exact interval"
+        return Measure(name, hits / n, *clopper_pearson(hits, n, confidence), n, note)
     drawn = np.random.default_rng(seed).binomial(n, hits / n, size=draws) / n
-    note = "" if 0 < hits < n else "all records agree, so the bootstrap sees no spread"
-    return Measure(name, hits / n, *percentiles(drawn, confidence), n, note)
+    return Measure(name, hits / n, *percentiles(drawn, confidence), n)
 
 
 def clopper_pearson(hits: int, n: int, confidence: float) -> tuple[float, float]:

@@ -18,7 +18,8 @@ def accuracy(
 ) -> Measure:
     """The mean of [truth = predicted], both (n,) text, cut to their first `level` characters (0: whole).
 
-    The interval is the bootstrap percentile interval over records (Efron and Tibshirani 1993, chapter 13).
+    The interval is the bootstrap percentile interval over records (Efron and Tibshirani 1993, chapter 13), or, where
+    fewer than ten are right or wrong, the exact one (Clopper and Pearson 1934).
     """
     right, said = (at_level(labels, level) for labels in paired(truth, predicted))
     name = f"accuracy_level_{level}" if level else "accuracy"

@@ -32,7 +32,7 @@ def top_k_accuracy(
     """The mean of [truth among the k most probable], truth (n,) text, probabilities (n, classes), of equals the first.
 
     At a `level` the probabilities of each prefix are summed first. A label that the model does not know is never
-    among them. Interval: bootstrap percentile over records, as for the accuracy.
+    among them. Interval: as for the accuracy.
     """
     if k < 1:
         raise Misused(f"the list has {k} labels, expected at least 1")

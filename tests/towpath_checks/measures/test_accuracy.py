@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score
 
 from towpath_checks.measures.accuracy import accuracy
@@ -53,7 +54,16 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     assert accuracy(truth, said, seed=3) != accuracy(truth, said, seed=4)
 
 
-def test_records_that_all_agree_give_an_interval_that_says_it_saw_no_spread() -> None:
-    got = accuracy(["1"] * 9, ["1"] * 9)
-    assert (got.low, got.high) == (1.0, 1.0)
-    assert got.note == "all records agree, so the bootstrap sees no spread"
+@pytest.mark.parametrize(("right", "n"), [(0, 1), (0, 2), (9, 9), (3, 20), (295, 300)])
+def test_few_right_or_wrong_answers_give_the_exact_interval(right: int, n: int) -> None:
+    got = accuracy(["1"] * n, ["1"] * right + ["2"] * (n - right))
+    exact = binomtest(right, n).proportion_ci(0.95, method="exact")
+    assert (got.low, got.high) == pytest.approx((exact.low, exact.high))
+    assert got.note.startswith("fewer than 10 are ")
+
+
+def test_two_wrong_answers_prove_nothing_against_a_fair_model() -> None:
+    got = accuracy(["1", "2"], ["2", "1"])
+    assert got.value == 0
+    assert got.high is not None
+    assert got.high > 0.5
