@@ -62,6 +62,10 @@ class Switchboard(click.Group):
         module = importlib.import_module(f"towpath.commands.{VERBS[verb][0]}")
         command = module.command
         assert isinstance(command, click.Command)
+        for option in command.params:
+            longs = [name for name in option.opts if name.startswith("--")]
+            if longs and isinstance(option, click.Option):  # click would go by the name of our function's argument
+                option.envvar = f"TOWPATH_{verb}_{longs[0][2:]}".replace("-", "_").upper()
         return command
 
     def resolve_command(

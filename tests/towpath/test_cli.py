@@ -156,6 +156,9 @@ def test_an_interrupt_by_key_or_by_signal_ends_with_130(how: signal.Signals) -> 
 
 def test_every_option_can_be_an_environment_variable(towpath: Towpath) -> None:
     assert towpath("doctor", env={"TOWPATH_DOCTOR_JSON": "1"}, code=0).json["schema"] == 1
+    told = towpath("assign", "a/1", env={"TOWPATH_PROMOTE_TO": "heaven"}, code=2)
+    assert "there is no level 'heaven'" in told.err
+    assert "there is no template 'nope'" in towpath("new", "a", env={"TOWPATH_NEW_TEMPLATE": "nope"}, code=2).err
 
 
 def test_telemetry_of_the_tools_is_off_unless_a_person_said_otherwise(environment: dict[str, str]) -> None:
