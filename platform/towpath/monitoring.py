@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from towpath import stages
 from towpath.project import Project
-from towpath.waves import Wave, compare, finest
+from towpath.waves import Wave, compare, finest, wave_time
 from towpath_core.clock import Clock
 from towpath_core.errors import Misused, NotFound
 from towpath_core.files import read_json, write_json, write_text
@@ -25,6 +25,7 @@ from towpath_registry.store import open_store
 if TYPE_CHECKING:
     import pandas as pd
 
+    from towpath_core.manifest import Manifest
     from towpath_registry.mlflow_door import Tracking
     from towpath_registry.nouns import ModelVersion
 
@@ -52,28 +53,31 @@ def monitor(
 ) -> Watch:  # fmt: skip
     """Compare the waves (all that are not for training, or the named ones) and write what was found to MLflow.
 
-    Raises: NotFound for an unknown version or without arrived waves, Misused for a wave that is not in the data.
+    Raises: NotFound for an unknown version or without arrived waves, Misused for a wave that is not in the data and
+    for a model of other inputs.
     """
     from towpath_registry.mlflow_door import Tracking
     from towpath_serve.predictor import Predictor
 
     store = open_store(environ)
     version = store.version(ref)
-    records = _arrived(project, names)
+    records, steps = _arrived(project, names)
     tracking = Tracking(tracking_uri(environ), artifacts(environ), actor(environ))
     with tempfile.TemporaryDirectory(prefix="towpath-monitor-") as temporary:
         reference = _reference(tracking, version, Path(temporary))
         with store.model_folder(version) as folder:
             predictor = Predictor.open(folder, digest=version.digest, version=version.ref)
+            _same_inputs(project, predictor.manifest, version.ref)
             waves = []
             for name, frame in records.items():
                 waves.append(compare(project, predictor, reference, name, frame))
                 say(f"  {name:<10} {'nothing unusual' if waves[-1].passed else 'limits are broken'}")
-    experiment, link = _write(project, tracking, version, waves, clock())
+    experiment, link = _write(project, tracking, version, waves, steps, clock())
     return Watch(version.ref, finest(project), tuple(waves), experiment, link)
 
 
-def _arrived(project: Project, names: Sequence[str]) -> dict[str, pd.DataFrame]:
+def _arrived(project: Project, names: Sequence[str]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
+    """The records of each wave asked for, and the place of every arrived wave in time."""
     data = project.settings.data
     records = stages.prepared(project)
     arrived = sorted(set(records[data.wave]) - set(data.train_waves))
@@ -85,7 +89,19 @@ def _arrived(project: Project, names: Sequence[str]) -> dict[str, pd.DataFrame]:
             hint="add the new wave to the raw data (dvc add), then towpath run",
         )
     by_wave = dict(tuple(records.groupby(data.wave)))
-    return {name: by_wave[name].reset_index(drop=True) for name in (names or arrived)}
+    in_time = sorted(arrived, key=lambda name: (wave_time(name), name))
+    frames = {name: by_wave[name].reset_index(drop=True) for name in (names or arrived)}
+    return frames, {name: step for step, name in enumerate(in_time)}
+
+
+def _same_inputs(project: Project, manifest: Manifest, ref: str) -> None:
+    takes = [field.name for field in manifest.inputs]
+    if (takes, manifest.task) != (project.input_names(), project.settings.task):
+        raise Misused(
+            f"{ref} is no model of these data: it takes {', '.join(takes)}; the project has "
+            f"{', '.join(project.input_names())}",
+            hint=f"towpath show {project.name}",
+        )
 
 
 def _reference(tracking: Tracking, version: ModelVersion, scratch: Path) -> dict[str, Any]:
@@ -99,6 +115,7 @@ def _write(
     tracking: Tracking,
     version: ModelVersion,
     waves: Sequence[Wave],
+    steps: Mapping[str, int],
     now: datetime,
 ) -> tuple[str, str]:
     """The experiment's id and the link of its charts. What an earlier call wrote is found and left as it is."""
@@ -115,8 +132,12 @@ def _write(
     series = next(iter(found), "") or tracking.log_run(
         experiment, RunRecord(version.ref, now, now, {**series_tags, "mlflow.note.content": _note(version)})
     )
-    for step, wave in enumerate(sorted(waves, key=lambda wave: (wave.time, wave.name))):
+    limits = project.settings.monitoring
+    for wave in sorted(waves, key=lambda wave: steps[wave.name]):
+        step = steps[wave.name]
         tags = {"towpath.wave": wave.name, "towpath.wave_digest": wave.digest, "towpath.digest": version.digest}
+        # other limits may give another verdict, which is another run
+        tags["towpath.limits"] = f"psi {limits.psi}, accuracy_drop {limits.accuracy_drop}"
         if tracking.find_runs(experiment, tags):
             continue
         points = [Point(key, value, wave.time, step) for key, value in wave.measures.items() if value is not None]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -107,6 +109,26 @@ def test_monitoring_twice_writes_its_waves_once(tabular: World, tmp_path: Path) 
     tracking = Tracking(f"sqlite:///{copy.home / 'towpath.db'}")
     runs = tracking.find_runs(second["experiment"], {"towpath.wave": "2016"})
     assert len(runs) == 1
+
+
+def test_a_wave_keeps_its_place_in_time_and_other_limits_are_another_verdict(tabular: World, tmp_path: Path) -> None:
+    copy = tabular.copy(tmp_path)
+    experiment = copy("monitor", "--json", "--wave", "2018").json["experiment"]
+    with contextlib.closing(sqlite3.connect(copy.home / "towpath.db")) as database:
+        steps = {row[0] for row in database.execute("SELECT step FROM metrics WHERE key LIKE 'drift/%'")}
+    assert steps == {2}
+    settings = copy.project / "towpath.yaml"
+    settings.write_text(settings.read_text().replace("accuracy_drop: 0.05", "accuracy_drop: 0.04"))
+    copy("monitor", "--wave", "2018")
+    from towpath_registry.mlflow_door import Tracking
+
+    tracking = Tracking(f"sqlite:///{copy.home / 'towpath.db'}")
+    assert len(tracking.find_runs(experiment, {"towpath.wave": "2018"})) == 2
+
+
+def test_a_model_of_other_data_is_not_compared_with_these(coding: World, tabular: World, tmp_path: Path) -> None:
+    told = coding.copy(tmp_path)("monitor", "employment-status/1", env={"TOWPATH_HOME": str(tabular.home)}, code=2)
+    assert "employment-status/1 is no model of these data: it takes AGEP" in told.err
 
 
 def test_the_project_works_without_towpath(world: World, tmp_path: Path) -> None:
