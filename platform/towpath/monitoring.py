@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from towpath import stages
+from towpath import pipeline, stages
 from towpath.project import Project
 from towpath.waves import Wave, compare, finest, wave_time
 from towpath_core.clock import Clock
@@ -61,6 +61,7 @@ def monitor(
 
     store = open_store(environ)
     version = store.version(ref)
+    pipeline.repro(project, ["prepare"])  # a wave that has just arrived is in the raw data only
     records, steps = _arrived(project, names)
     tracking = Tracking(tracking_uri(environ), artifacts(environ), actor(environ))
     with tempfile.TemporaryDirectory(prefix="towpath-monitor-") as temporary:

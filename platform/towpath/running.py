@@ -77,6 +77,7 @@ def run(
     Raises: Refused for a dirty tree (unless `experiment`) and when a stage says no, CouldNot for what is missing.
     """
     tasks.find(project.settings.task)
+    differences = environment.differences(project.path("requirements.lock"))
     if not experiment:
         _refuse_dirty(project)
     started = clock()
@@ -92,7 +93,7 @@ def run(
         versions = provenance(project, measured["threshold"]["value"])
         if not experiment and (known := _known(project.name, digest, versions, environ)):
             return Result(project.name, known.version, known.run_id, False, findings, measured, outcome.stages)
-        for difference in environment.differences(project.path("requirements.lock")):
+        for difference in differences:
             say(f"  note: {difference}")
         by = actor(environ)
         made = Made(project, outcome, digest, versions, measured, findings, experiment, by, started, clock())
@@ -119,7 +120,8 @@ def _refuse_dirty(project: Project) -> None:
         shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
         raise Refused(
             f"the project has changes that no commit holds: {shown}",
-            hint="git add -A && git commit, then towpath run; or towpath run --experiment, which registers nothing",
+            hint="commit them (git add -A && git commit) or undo them (git restore .), then towpath run; "
+            "towpath run --experiment registers nothing and takes them as they are",
         )
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from towpath_registry.nouns import LedgerEntry
     from towpath_registry.store import ModelStore
 
+_WIDE = 90  # characters of a reason that the table shows; --json holds it all
+
 
 @click.command("history")
 @click.argument("model")
@@ -91,4 +93,5 @@ def _text(model: str, entries: list[LedgerEntry]) -> str:
 
 def _why(entry: LedgerEntry) -> str | None:
     failed = [f"{verdict.gate}: {verdict.reason}" for verdict in entry.verdicts if not verdict.passed]
-    return "; ".join([*([entry.reason] if entry.reason else []), *failed[:1]]) or None
+    told = "; ".join([*([entry.reason] if entry.reason else []), *failed[:1]])
+    return (told if len(told) <= _WIDE else f"{told[: _WIDE - 1]}…") or None

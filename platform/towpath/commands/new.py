@@ -38,7 +38,9 @@ def command(
     towpath new employment --template tabular --data organisation="Statistics Office"
     """
     from towpath import scaffold
+    from towpath_core.refs import check_name
 
+    check_name(name)
     template = scaffold.find(template_name, scaffold.shelf())
     given = _pairs(answers)
     ask = not defaults and _unanswered(template, given, can_ask=_terminal() and not console.json)

@@ -68,7 +68,10 @@ def _text(result: Result) -> str:
         parts.append(f"Experiment {result.run_id} is written; nothing is registered.\nNext: towpath ui")
     else:
         ref = f"{result.name}/{result.version}"
-        parts.append(f"Registered {ref}, a candidate.\nNext: towpath promote {ref} --to staging")
+        failed = sum(not finding.passed for finding in result.findings)
+        after = f"It does not hold {failed} of its limits: promote will refuse it." if failed else ""
+        parts.append(f"Registered {ref}, a candidate. {after}".rstrip())
+        parts[-1] += "" if failed else f"\nNext: towpath promote {ref} --to staging"
     return "\n\n".join(parts)
 
 
