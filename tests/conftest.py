@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [n for n in os.environ if n.startswith(("MLFLOW_", "DVC_", "TOWPATH_", "GIT_"))]:
         if name not in ("TOWPATH_REQUIRE_CONTAINERS", "GIT_SSL_CAINFO"):
             del os.environ[name]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; what we start would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     base = Path(os.environ.get("TMPDIR", "/tmp")) / f"towpath-tests-{os.getuid()}"
     os.environ.update(
         {
