@@ -123,11 +123,11 @@ def _alive(folder: Path) -> bool:
     pid = process.get("pid")
     if type(pid) is not int or pid <= 0:
         return False
+    started = _started(pid)  # asked before the wait: what ends in between is still alive here, and told the next time
     with contextlib.suppress(ChildProcessError):  # not started by this very process: then it need not wait for it
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
             write_json(folder / "ended.json", {"code": os.waitstatus_to_exitcode(status)})
-    started = _started(pid)
     return started != "" and started == process.get("started")
 
 
