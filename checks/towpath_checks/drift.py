@@ -185,7 +185,9 @@ def _edges(finite: Floats, bins: int) -> list[float]:
     """Quantiles; a value that takes more than one of them gets a second edge just below it, so it is its own cell."""
     quantiles = np.quantile(finite, np.linspace(0, 1, bins + 1)[1:-1])
     edges, times = np.unique(quantiles, return_counts=True)
-    return [float(edge) for edge in np.unique([*edges, *np.nextafter(edges[times > 1], -np.inf)])]
+    with np.errstate(over="ignore"):  # below the smallest number there is nothing to tell apart
+        below = np.nextafter(edges[times > 1], -np.inf)
+    return [float(edge) for edge in np.unique([*edges, *below[np.isfinite(below)]])]
 
 
 def _between(values: Floats, edges: Sequence[float]) -> list[int]:
