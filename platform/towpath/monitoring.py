@@ -73,7 +73,10 @@ def monitor(
             for name, frame in records.items():
                 waves.append(compare(project, predictor, reference, name, frame))
                 say(f"  {name:<10} {'nothing unusual' if waves[-1].passed else 'limits are broken'}")
-    experiment, link = _write(project, tracking, version, waves, steps, clock())
+    floor = reference["accuracy"] - project.settings.monitoring.accuracy_drop
+    experiment, series, link = _write(project, tracking, version, waves, steps, clock())
+    if len(waves) == len(steps):  # the picture of some waves would take the place of the picture of all
+        _draw_over_time(tracking, series, waves, finest(project), floor)
     return Watch(version.ref, finest(project), tuple(waves), experiment, link)
 
 
@@ -118,8 +121,11 @@ def _write(
     waves: Sequence[Wave],
     steps: Mapping[str, int],
     now: datetime,
-) -> tuple[str, str]:
-    """The experiment's id and the link of its charts. What an earlier call wrote is found and left as it is."""
+) -> tuple[str, str, str]:
+    """The ids of the experiment and of the run over time, and the link of the charts.
+
+    What an earlier call wrote is found and left as it is.
+    """
     from towpath_registry.mlflow_door import Point, RunRecord
 
     keys = sorted({key for wave in waves for key, value in wave.measures.items() if value is not None})
@@ -154,7 +160,24 @@ def _write(
     link = view_link(experiment, view)
     described = version.description.split("\n\n[Monitoring")[0] + f"\n\n[Monitoring: charts over time]({link})\n"
     tracking.describe_version(version.name, version.version, {"towpath.monitoring": link}, described)
-    return experiment, link
+    return experiment, series, link
+
+
+def _draw_over_time(tracking: Tracking, series: str, waves: Sequence[Wave], name: str, floor: float) -> None:
+    """The accuracy of the labelled waves with intervals and limit, which MLflow's own charts cannot draw."""
+    from towpath import plots
+
+    rows = [
+        (wave.name, wave.measures[name], wave.measures[f"{name}_low"], wave.measures[f"{name}_high"])
+        for wave in sorted(waves, key=lambda wave: (wave.time, wave.name))
+        if wave.measures.get(name) is not None and wave.measures.get(f"{name}_low") is not None
+    ]
+    if not rows:
+        return
+    with tempfile.TemporaryDirectory(prefix="towpath-series-") as temporary:
+        names, values, low, high = zip(*rows, strict=True)
+        plots.over_time(Path(temporary) / "accuracy.png", f"{name} of the waves", names, values, low, high, floor)
+        tracking.add_files(series, Path(temporary))
 
 
 def _sections(keys: Sequence[str]) -> dict[str, list[str]]:

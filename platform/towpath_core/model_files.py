@@ -17,8 +17,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from towpath_core import estimators, skops_files
 from towpath_core import manifest as manifests
+from towpath_core import skops_files
 from towpath_core.digests import sha256_bytes
 from towpath_core.errors import CouldNot, Misused, Refused
 from towpath_core.manifest import Manifest
@@ -48,7 +48,6 @@ FILES: Mapping[str, int] = {
     "nomenclature.csv": 64 * _MIB,
 }
 REQUIRED = (MLMODEL, manifests.FILE, MODEL)
-ALLOWED_TYPES = frozenset(str(type_) for type_ in estimators.ALLOWED)
 _MLFLOW_TYPES = {"string": "string", "category": "string", "number": "double"}
 # skops itself leaves numpy's type objects to the reader; MLflow's own loader needs to be told.
 _TRUSTED = ["numpy.dtype"]

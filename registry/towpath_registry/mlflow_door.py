@@ -190,17 +190,15 @@ class Tracking:
             for chunk in _chunks([Metric(p.key, p.value, _ms(p.time), p.step) for p in points], 900):
                 self._client.log_batch(run_id, metrics=chunk)
 
+    def add_files(self, run_id: str, folder: Path) -> None:
+        """Put the folder's files among those of a run that is already there; one of the same name is replaced."""
+        with _translated("writing files"):
+            self._client.log_artifacts(run_id, str(folder))
+
     def download(self, run_id: str, path: str, to: Path) -> Path:
         """Fetch a file or folder of a run's artifacts into the folder `to`; where it lies then."""
         with _translated(f"fetching {path}"):
             return Path(self._client.download_artifacts(run_id, path, str(to)))
-
-    def download_model(self, source: str, to: Path) -> Path:
-        """Fetch the files of a version's source (models:/m-…) into the folder `to`. Nothing is loaded."""
-        import mlflow.artifacts
-
-        with _translated("fetching the model"):
-            return Path(mlflow.artifacts.download_artifacts(source, dst_path=str(to), tracking_uri=self._uri))
 
 
 def warm_up() -> None:

@@ -163,3 +163,14 @@ def test_nothing_in_a_project_or_in_its_package_tells_of_this_machine(world: Wor
     for path in paths:
         content = path.read_bytes()
         assert not any(trace.encode() in content for trace in traces), path
+
+
+def test_the_run_over_time_holds_a_picture_with_intervals_and_limit(tabular: World, tmp_path: Path) -> None:
+    from towpath_registry.mlflow_door import Tracking
+
+    copy = tabular.copy(tmp_path)
+    experiment = copy("monitor", "--json").json["experiment"]
+    tracking = Tracking(f"sqlite:///{copy.home / 'towpath.db'}")
+    (series,) = tracking.find_runs(experiment, {"towpath.series": "true"})
+    picture = tracking.download(series, "accuracy.png", tmp_path)
+    assert picture.read_bytes().startswith(b"\x89PNG")
