@@ -56,13 +56,6 @@ def test_no_threshold_is_a_valid_outcome(tmp_path: Path) -> None:
         ({"threshold": {"value": float("inf")}}, "not a number"),
         ({"trusted_types": ["os.system"]}, "trusted_types"),
         ({"levels": None}, "not iterable"),
-        ({"levels": ["4"]}, "whole numbers above 0"),
-        ({"top": True}, "whole numbers above 0"),
-        ({"top": 0}, "whole numbers above 0"),
-        ({"threshold": {"value": True}}, "not a number"),
-        ({"threshold": {"value": "0.5"}}, "not a number"),
-        ({"name": 7}, "are texts"),
-        ({"nomenclature": {"name": None}}, "are texts"),
     ],
 )
 def test_what_is_no_manifest_of_this_schema_is_refused(tmp_path: Path, changes: dict[str, Any], why: str) -> None:
