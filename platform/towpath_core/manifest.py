@@ -93,6 +93,7 @@ def _manifest(content: Any) -> Manifest:
     if not inputs or any(field.type not in INPUT_TYPES for field in inputs):
         raise ValueError(f"inputs need a type of {', '.join(INPUT_TYPES)}")
     threshold = Threshold(**content.pop("threshold"))
-    if threshold.value is not None and not math.isfinite(threshold.value):
+    value: object = threshold.value
+    if value is not None and (type(value) not in (int, float) or not math.isfinite(threshold.value or 0)):
         raise ValueError("the threshold is not a number")
     return Manifest(inputs=inputs, levels=tuple(content.pop("levels")), threshold=threshold, **content)

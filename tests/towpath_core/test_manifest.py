@@ -55,6 +55,8 @@ def test_no_threshold_is_a_valid_outcome(tmp_path: Path) -> None:
         ({"inputs": [{"name": "x", "type": "number", "unit": "EUR"}]}, "unit"),
         ({"threshold": {"value": float("inf")}}, "not a number"),
         ({"trusted_types": ["os.system"]}, "trusted_types"),
+        ({"threshold": {"value": True}}, "not a number"),
+        ({"threshold": {"value": "0.5"}}, "not a number"),
         ({"levels": None}, "not iterable"),
     ],
 )
