@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -64,10 +65,7 @@ def content(plan: Plan, entry: LedgerEntry | None) -> dict[str, Any]:
         "already_there": plan.done,
         "moved": entry is not None and plan.allowed,
         "ledger_entry": entry.seq if entry else None,
-        "verdicts": [
-            {"gate": v.gate, "passed": v.passed, "subject": v.subject, "got": v.got, "expected": v.expected}
-            for v in plan.verdicts
-        ],
+        "verdicts": [asdict(v) for v in plan.verdicts],
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -72,10 +73,7 @@ def _content(entry: LedgerEntry) -> dict[str, object]:
         "reason": entry.reason,
         "digest": entry.digest,
         "policy": entry.policy,
-        "verdicts": [
-            {"gate": v.gate, "passed": v.passed, "subject": v.subject, "got": v.got, "expected": v.expected}
-            for v in entry.verdicts
-        ],
+        "verdicts": [asdict(v) for v in entry.verdicts],
         "hash": entry.hash,
         "prev": entry.prev,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -113,10 +114,7 @@ def _evidence(version: ModelVersion, content: dict[str, Any]) -> dict[str, Any]:
         said: Statement = Statement.parse(content)
     except ValueError as error:
         return {"kind": "", "verdict": "unreadable", "why": str(error), "findings": [], "about_this_version": False}
-    findings = [
-        {"gate": f.gate, "passed": f.passed, "subject": f.subject, "got": f.got, "expected": f.expected}
-        for f in said.findings
-    ]
+    findings = [asdict(f) for f in said.findings]
     about = bool(version.digest) and said.subjects == ((version.name, version.digest),)
     return {
         "kind": said.kind,
