@@ -18,11 +18,12 @@ from typing import Any
 from towpath_core.clock import from_stamp, stamp
 from towpath_core.errors import CouldNot, Mismatch
 from towpath_core.verdicts import Verdict
-from towpath_registry.nouns import MOVES, ROLLED_BACK, Decision, LedgerEntry
+from towpath_registry.nouns import CHANGES, RETIRED, ROLLED_BACK, WORKSPACE, Approval, Decision, LedgerEntry
 
 GENESIS = bytes(32)
 PATIENCE = timedelta(minutes=5)
-_SCHEMA = 1
+_SCHEMA = 2
+_ADDED = {"workspace": WORKSPACE, "request": "", "approvals": [], "evidence": [], "details": {}}  # since schema 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def digest(prev: bytes, body: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + prev + body).digest()
 
 
-def next_link(head: Link | None, decision: Decision, now: datetime) -> Link:
+def next_link(head: Link | None, decision: Decision, now: datetime, workspace: str = WORKSPACE) -> Link:
     """The decision as the entry after `head`; its time is never before the head's.
 
     Raises: CouldNot when `now` is behind the head by more than a clock's usual error.
@@ -53,7 +54,7 @@ def next_link(head: Link | None, decision: Decision, now: datetime) -> Link:
                 hint="set the clock, then run the same command again",
             )
         now = max(now, last)
-    body = _body(seq, decision, now)
+    body = _body(seq, decision, now, workspace)
     return Link(seq, body, prev, digest(prev, body))
 
 
@@ -74,11 +75,22 @@ def entry(link: Link) -> LedgerEntry:
     """Raise Mismatch if the body is not one of ours."""
     try:
         said: dict[str, Any] = json.loads(link.body)
-        if said.pop("schema") != _SCHEMA or said.pop("seq") != link.seq:
+        schema = said.pop("schema")
+        if schema not in (1, _SCHEMA) or said.pop("seq") != link.seq:
             raise ValueError("another schema or number")
+        if schema == 1:
+            said |= _ADDED
         moment, verdicts = from_stamp(said.pop("time")), tuple(Verdict(**v) for v in said.pop("verdicts"))
+        approvals = tuple(Approval(a["by"], a["role"], from_stamp(a["time"])) for a in said.pop("approvals"))
         return LedgerEntry(
-            seq=link.seq, time=moment, verdicts=verdicts, hash=link.hash.hex(), prev=link.prev.hex(), **said
+            seq=link.seq,
+            time=moment,
+            verdicts=verdicts,
+            approvals=approvals,
+            evidence=tuple(said.pop("evidence")),
+            hash=link.hash.hex(),
+            prev=link.prev.hex(),
+            **said,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _broken(link.seq, f"it cannot be read ({error})") from error
@@ -88,11 +100,16 @@ def standing(entries: Sequence[LedgerEntry], level: str) -> list[LedgerEntry]:
     """The moves that count at `level`, oldest first: the last one stands there now, a rollback goes to the one before.
 
     A rollback takes back what came after the version that it returns to, so that two in a row go two versions back.
+    After a retirement nothing stands there, and there is nothing to go back to.
     """
     found: list[LedgerEntry] = []
     held: Counter[tuple[int, str]] = Counter()
     for move in entries:
-        if move.level != level or move.event not in MOVES:
+        if move.level != level or move.event not in CHANGES:
+            continue
+        if move.event == RETIRED:
+            found.clear()
+            held.clear()
             continue
         what = _what(move)
         back = move.event == ROLLED_BACK and held[what] > 0
@@ -109,7 +126,7 @@ def _what(move: LedgerEntry) -> tuple[int, str]:
     return move.version, move.digest
 
 
-def _body(seq: int, decision: Decision, now: datetime) -> bytes:
+def _body(seq: int, decision: Decision, now: datetime, workspace: str) -> bytes:
     verdicts = [
         {"gate": v.gate, "passed": v.passed, "subject": v.subject, "got": v.got, "expected": v.expected}
         for v in decision.verdicts
@@ -128,6 +145,11 @@ def _body(seq: int, decision: Decision, now: datetime) -> bytes:
         "digest": decision.digest,
         "policy": decision.policy,
         "verdicts": verdicts,
+        "workspace": workspace,
+        "request": decision.request,
+        "approvals": [{"by": a.by, "role": a.role, "time": stamp(a.time)} for a in decision.approvals],
+        "evidence": list(decision.evidence),
+        "details": dict(decision.details),
     }
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode("ascii")
 

@@ -13,15 +13,29 @@ MONITORING = "towpath.monitoring"
 # The seven versions behind a model; each is the tag `towpath.<name>` of its version.
 PROVENANCE = ("commit", "data", "params", "environment", "pipeline", "nomenclature", "threshold")
 
-# The levels of the built-in policy, the lower first.
+# The levels of the built-in policies, the lower first.
 LEVELS = ("staging", "production")
+WORKSPACE = "default"
 
 # What a ledger entry can tell of.
-REQUESTED = "requested"  # about to move; only where alias and ledger cannot change together
+REGISTERED = "registered"  # a version was made, with this evidence
+REQUESTED = "requested"
+APPROVED = "approved"
+REJECTED = "rejected"
+CANCELLED = "cancelled"
+EXPIRED = "expired"
 PROMOTED = "promoted"
 ROLLED_BACK = "rolled_back"
-REFUSED = "refused"
-MOVES = (PROMOTED, ROLLED_BACK)
+RETIRED = "retired"
+REFUSED = "refused"  # a gate or a guard said no
+IMPORTED = "imported"  # found at a level when the registry came under towpath
+POLICY_SET = "policy_set"
+KEY_ADDED = "key_added"
+KEY_REVOKED = "key_revoked"
+# Those that put a version at a level; after the last of them it stands there, until it is retired.
+MOVES = (PROMOTED, ROLLED_BACK, IMPORTED)
+# Those that change an alias.
+CHANGES = (*MOVES, RETIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +73,17 @@ class ModelSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """Somebody's yes, in one role, to one request."""
+
+    by: str
+    role: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to be recorded, and done if `event` is a move: the alias `level` of `model` goes to `version`.
+    """What is to be recorded, and done if `event` changes an alias: `level` of `model` goes to `version`, or nowhere.
 
     `previous` is where the alias stood when the decision was made; if it stands elsewhere by then, nothing is done.
     """
@@ -75,15 +98,22 @@ class Decision:
     digest: str
     policy: str
     verdicts: tuple[Verdict, ...]
+    request: str = ""
+    approvals: tuple[Approval, ...] = ()
+    evidence: tuple[str, ...] = ()
+    details: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def moves(self) -> bool:
-        return self.event in MOVES
+        return self.event in CHANGES
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """A decision as it was recorded; `hash` covers every other field, and `prev` is the hash of the entry before."""
+    """A decision as it was recorded; `hash` covers every other field, and `prev` is the hash of the entry before.
+
+    `evidence` are the SHA-256 digests of the envelopes that it relied on; `version` is 0 where there is none.
+    """
 
     seq: int
     time: datetime
@@ -99,3 +129,8 @@ class LedgerEntry:
     verdicts: tuple[Verdict, ...]
     hash: str
     prev: str
+    workspace: str = WORKSPACE
+    request: str = ""
+    approvals: tuple[Approval, ...] = ()
+    evidence: tuple[str, ...] = ()
+    details: Mapping[str, str] = field(default_factory=dict)
