@@ -9,13 +9,32 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, field, is_dataclass, replace
+from datetime import UTC, datetime
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar, Protocol
 
 from towpath_core.errors import CouldNot, Misused
 from towpath_core.verdicts import Verdict
+from towpath_registry.evidence import Read
 from towpath_registry.nouns import ModelVersion
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRule:
+    """How many days evidence of one kind counts, and how many different owners must have signed it.
+
+    Raises: ValueError for less than one of either.
+    """
+
+    valid_days: int
+    signatures: int = 1
+
+    def __post_init__(self) -> None:
+        if self.valid_days < 1 or self.signatures < 1:
+            raise ValueError("evidence counts for one day or more, and somebody must have signed it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +42,19 @@ class Candidate:
     """All that is known of a version that wants to move; gates see nothing else.
 
     `digest` is that of the bytes that lie in the store now, empty if they cannot be told; `format` is what the
-    inspection of these bytes said; `card` is their model card, None if there is none.
+    inspection of these bytes said; `card` is their model card, None if there is none. `rules` are those of the policy,
+    by kind of evidence: a kind without one proves nothing. To who does not say what time it is, all evidence is too
+    old. `authors` are those who are known to have made the version.
     """
 
     version: ModelVersion
     digest: str
     format: tuple[Verdict, ...] = ()
     card: str | None = None
-    evidence: tuple[Mapping[str, Any], ...] = ()
+    evidence: tuple[Read, ...] = ()
+    now: datetime = _NEVER
+    rules: Mapping[str, EvidenceRule] = field(default_factory=dict)
+    authors: tuple[str, ...] = ()
 
 
 class Gate(Protocol):

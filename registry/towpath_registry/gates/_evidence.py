@@ -3,41 +3,101 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
+from towpath_core.clock import short
 from towpath_core.verdicts import Verdict
-from towpath_registry.evidence import Statement
+from towpath_registry.evidence import Read, Statement
 from towpath_registry.gates import Candidate
+
+# What evidence was made from, and the tag by which the version says the same.
+_PIPELINE = ("dvc.lock", "towpath.pipeline")
+_BOUND = (
+    _PIPELINE,
+    ("commit", "towpath.commit"),
+    ("params.yaml", "towpath.params"),
+    ("requirements.lock", "towpath.environment"),
+)
 
 
 def statements(candidate: Candidate, kind: str) -> list[Statement]:
-    """The readable statements of a kind."""
-    return [found for found in map(_parsed, candidate.evidence) if isinstance(found, Statement) and found.kind == kind]
+    """The statements of a kind that somebody vouches for."""
+    return [read.statement for read in candidate.evidence if read.kind == kind and read.statement]
 
 
 def proven(candidate: Candidate, gate: str, kind: str) -> tuple[Verdict, ...]:
-    """Whether evidence of `kind` is there, is about the candidate's own bytes, and passed with every finding.
+    """Whether evidence of `kind` is there, signed by enough people, still counts, is about the candidate's own bytes
+    and what they were made from, and passed with every finding.
 
-    Any statement that cannot be read counts against the candidate: it may be the one that said no.
+    An envelope of the kind that cannot be trusted counts against the candidate: it may be the one that said no.
     """
-    found = statements(candidate, kind)
-    subject, expected = f"the evidence of {kind}", f"passed, about {_expected(candidate)}"
-    missing = () if found else (Verdict(gate, False, subject, "not there", expected),)
-    unread = [str(error) for error in map(_parsed, candidate.evidence) if isinstance(error, ValueError)]
-    unreadable = [Verdict(gate, False, "a statement of the run", f"not readable: {why}", "readable") for why in unread]
-    return (*missing, *unreadable, *(v for said in found for v in _verdicts(candidate, gate, subject, said, expected)))
+    subject = f"the evidence of {kind}"
+    found = [read for read in candidate.evidence if read.kind == kind]
+    if not found:
+        expected = f"passed, about {_expected(candidate)} (towpath run writes and signs it)"
+        return (Verdict(gate, False, subject, "not there", expected),)
+    return tuple(verdict for read in found for verdict in _verdicts(candidate, gate, subject, read))
 
 
-def _verdicts(candidate: Candidate, gate: str, subject: str, said: Statement, expected: str) -> list[Verdict]:
+def _verdicts(candidate: Candidate, gate: str, subject: str, read: Read) -> list[Verdict]:
+    said = read.statement
+    if said is None:
+        expected = "evidence that one of the policy's signers vouches for (towpath keys show prints the key of yours)"
+        return [Verdict(gate, False, f"{read.name} of the run", f"not to be trusted: {read.problem}", expected)]
     actual, registered = candidate.digest, candidate.version.digest
-    about = ", ".join(
-        _short(digest) if name == candidate.version.name else f"{_short(digest)} of {name}"
-        for name, digest in said.subjects
-    )
-    same = bool(actual) and actual == registered and said.subjects == ((candidate.version.name, actual),)
+    about = _short(said.digest) if said.model == candidate.version.name else f"{_short(said.digest)} of {said.model}"
+    same = bool(actual) and actual == registered and (said.model, said.digest) == (candidate.version.name, actual)
     verdict = "passed" if said.passed else "failed"
     got = f"{verdict}, about {about}" if said.findings else f"{verdict} without any finding, about {about}"
-    whole = Verdict(gate, same and said.passed and bool(said.findings), subject, got, expected)
-    return [*(replace(finding, gate=gate) for finding in said.findings), whole]
+    whole = same and said.passed and bool(said.findings)
+    return [
+        *(replace(finding, gate=gate) for finding in said.findings),
+        Verdict(gate, whole, subject, got, f"passed, about {_expected(candidate)}"),
+        *_rule(candidate, gate, subject, read, said),
+        *_inputs(candidate, gate, subject, said),
+    ]
+
+
+def _rule(candidate: Candidate, gate: str, subject: str, read: Read, said: Statement) -> list[Verdict]:
+    """Whether enough people signed it, and it still counts."""
+    rule = candidate.rules.get(said.kind)
+    if rule is None:
+        expected = f"a rule for {said.kind} in the policy (evidence.{said.kind})"
+        return [Verdict(gate, False, subject, "of a kind that the policy does not know", expected)]
+    signed = len(set(read.owners))
+    # from the earlier of the two: old evidence in a new envelope is old evidence
+    start = min(said.made, read.recorded or said.made)
+    end = start + timedelta(days=rule.valid_days)
+    return [
+        Verdict(
+            gate,
+            signed >= rule.signatures,
+            f"who signed {subject}",
+            f"{signed} ({', '.join(read.owners)})",
+            f"at least {rule.signatures}, each another person",
+        ),
+        Verdict(
+            gate,
+            candidate.now < end,
+            f"how long {subject} counts",
+            f"until {short(end)}",
+            f"a time to come ({rule.valid_days} days from {short(start)}; towpath run makes it anew)",
+        ),
+    ]
+
+
+def _inputs(candidate: Candidate, gate: str, subject: str, said: Statement) -> list[Verdict]:
+    """Whether it speaks of what the version says that it was made from: evidence dies when that changes."""
+    found = []
+    for name, tag in _BOUND:
+        expected, got = candidate.version.tags.get(tag, ""), said.inputs.get(name, "")
+        if got != expected and (got or (name, tag) == _PIPELINE):
+            found.append(
+                Verdict(
+                    gate, False, f"{name} of {subject}", got or "not told", f"{expected or 'none'}, as the version says"
+                )
+            )
+    return found
 
 
 def _expected(candidate: Candidate) -> str:
@@ -49,10 +109,3 @@ def _expected(candidate: Candidate) -> str:
 
 def _short(digest: str) -> str:
     return digest[:19] if digest else "none"
-
-
-def _parsed(content: object) -> Statement | ValueError:
-    try:
-        return Statement.parse(content)  # type: ignore[arg-type]
-    except ValueError as error:
-        return error

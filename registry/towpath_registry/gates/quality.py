@@ -26,7 +26,8 @@ class Quality:
             "the comparison with the baseline": all(self.baseline in names for names in gates),
             "the comparison with limits": all(names - {self.baseline} for names in gates),
         }
-        missing = [Verdict("quality", False, what, "not made", "made") for what, done in made.items() if not done]
+        expected = "made (limits in the project's towpath.yaml; then towpath run)"
+        missing = [Verdict("quality", False, what, "not made", expected) for what, done in made.items() if not done]
         return (*proven(candidate, "quality", self.kind), *missing)
 
 
