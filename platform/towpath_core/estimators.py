@@ -8,7 +8,9 @@ without looking.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+import json
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -63,7 +65,17 @@ class Estimator:
 
 # None, truth values, numbers and texts; lists, tuples and dictionaries of values; the classes above.
 Value = Any
-Rule = Callable[[Value], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What an attribute may hold, and how that is told."""
+
+    says: str
+    holds: Callable[[Value], bool]
+
+    def __call__(self, value: Value) -> bool:
+        return self.holds(value)
 
 
 class Fault(NamedTuple):
@@ -96,71 +108,102 @@ def _kind(value: Value) -> str:
 # Rules ---------------------------------------------------------------------------------------------------------------
 
 
+def rule(holds: Callable[[Value], bool]) -> Rule:
+    """A rule that is told by its name."""
+    return Rule(holds.__name__, holds)
+
+
 def one_of(*allowed: Value) -> Rule:
-    return lambda value: any(type(value) is type(choice) and value == choice for choice in allowed)
+    choices = sorted(f"{type(choice).__name__} {choice!r}" for choice in allowed)
+    return Rule(
+        f"one of {choices}", lambda value: any(type(value) is type(choice) and value == choice for choice in allowed)
+    )
 
 
 def either(*rules: Rule) -> Rule:
-    return lambda value: any(rule(value) for rule in rules)
+    return Rule(f"either {[rule.says for rule in rules]}", lambda value: any(rule(value) for rule in rules))
 
 
 def listed(rule: Rule) -> Rule:
-    return lambda value: isinstance(value, list | tuple) and all(rule(item) for item in value)
+    return Rule(
+        f"list of ({rule.says})", lambda value: isinstance(value, list | tuple) and all(rule(item) for item in value)
+    )
 
 
 def table(rule: Rule) -> Rule:
-    return lambda value: isinstance(value, dict) and all(rule(item) for item in value.values())
+    return Rule(
+        f"table of ({rule.says})", lambda value: isinstance(value, dict) and all(rule(item) for item in value.values())
+    )
 
 
 def array(kinds: str) -> Rule:
-    return lambda value: isinstance(value, Array) and value.dtype[1] in kinds
+    return Rule(f"array of {kinds}", lambda value: isinstance(value, Array) and value.dtype[1] in kinds)
 
 
+def only(name: str) -> Rule:
+    return Rule(f"a {name}", lambda value: isinstance(value, Estimator) and value.type.name == name)
+
+
+@rule
 def flag(value: Value) -> bool:
     return isinstance(value, bool)
 
 
+@rule
 def whole(value: Value) -> bool:
     return type(value) is int or (isinstance(value, Array) and value.shape == () and value.dtype[1] in "iu")
 
 
+@rule
 def number(value: Value) -> bool:
     return type(value) in (int, float) or (isinstance(value, Array) and value.shape == () and value.dtype[1] in "iuf")
 
 
+@rule
 def text(value: Value) -> bool:
     return isinstance(value, str)
 
 
+@rule
 def span(value: Value) -> bool:
     return isinstance(value, Span)
 
 
+@rule
+def dtype(value: Value) -> bool:
+    return isinstance(value, Dtype)
+
+
+@rule
 def object_row(value: Value) -> bool:
     """Texts, numbers and missing values, as in the categories of a column, or arrays of numbers."""
     plain = either(nothing, text, number, array("biufU"))
     return isinstance(value, ObjectArray) and all(plain(item) for item in value.items)
 
 
+@rule
 def estimator(value: Value) -> bool:
     return isinstance(value, Estimator)
 
 
-def only(name: str) -> Rule:
-    return lambda value: isinstance(value, Estimator) and value.type.name == name
-
-
+@rule
 def named_steps(value: Value) -> bool:
     """Pairs of a name and an estimator."""
     step = either(estimator, nothing, one_of("passthrough", "drop"))
-    return listed(lambda pair: isinstance(pair, tuple) and len(pair) == 2 and text(pair[0]) and step(pair[1]))(value)
+    return isinstance(value, list | tuple) and all(
+        isinstance(pair, tuple) and len(pair) == 2 and text(pair[0]) and step(pair[1]) for pair in value
+    )
 
 
+@rule
 def column_steps(value: Value) -> bool:
     """Name, estimator and the columns that it gets, by name or number."""
-    return listed(lambda item: isinstance(item, tuple) and len(item) == 3 and text(item[0]) and _part(item))(value)
+    return isinstance(value, list | tuple) and all(
+        isinstance(item, tuple) and len(item) == 3 and text(item[0]) and _part(item) for item in value
+    )
 
 
+@rule
 def remainder(value: Value) -> bool:
     return isinstance(value, tuple) and len(value) == 3 and value[0] == "remainder" and _part(value)
 
@@ -169,6 +212,7 @@ def _part(item: tuple[Value, ...]) -> bool:
     return either(estimator, one_of("passthrough", "drop"))(item[1]) and columns(item[2])
 
 
+@rule
 def ngrams(value: Value) -> bool:
     """One to ten, the lower number first."""
     return (
@@ -331,8 +375,8 @@ ALLOWED: dict[Type, dict[str, Rule]] = {
         "keep_empty_features": flag,
         "indicator_": nothing,
         "statistics_": row_of_numbers,
-        "_fit_dtype": lambda value: isinstance(value, Dtype),
-        "_fill_dtype": lambda value: isinstance(value, Dtype),
+        "_fit_dtype": dtype,
+        "_fill_dtype": dtype,
     },
     Type("sklearn.linear_model._logistic", "LogisticRegression"): {
         "penalty": one_of(None, "l1", "l2", "elasticnet", "deprecated"),
@@ -358,3 +402,24 @@ ALLOWED: dict[Type, dict[str, Rule]] = {
 }
 for _rules in ALLOWED.values():
     _rules.update(_ANY)
+
+
+@dataclass(frozen=True, slots=True)
+class Types:
+    """Which types of the platform's list may be used. `doubt` says why none may, until somebody has looked at it."""
+
+    names: frozenset[Type]
+    doubt: str = ""
+
+    def without(self, names: Collection[str]) -> Types:
+        """Fewer: without those of these names, module and class."""
+        return Types(frozenset(type_ for type_ in self.names if str(type_) not in names), self.doubt)
+
+    @property
+    def digest(self) -> str:
+        """Changes with any type, any attribute of one, and any rule of what that may hold."""
+        listed = {str(type_): {name: rule.says for name, rule in ALLOWED[type_].items()} for type_ in self.names}
+        return "sha256:" + hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
+
+
+PLATFORM = Types(frozenset(ALLOWED))
