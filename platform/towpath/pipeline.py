@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from towpath import yamls
 from towpath.project import Project, stage_environment
 from towpath_core.errors import CouldNot, Misused, Refused
 from towpath_core.processes import group
+from towpath_registry import yamls
 
 _RUNNING = re.compile(r"Running stage '(\S+)':")
 _UNCHANGED = re.compile(r"Stage '(\S+)' didn't change, skipping")

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field as Constrained
 from pydantic import ValidationInfo, field_validator, model_validator
 
-from towpath import yamls
-from towpath.yamls import Section
 from towpath_core.errors import CouldNot, Misused, NotFound
 from towpath_core.refs import check_name
+from towpath_registry import yamls
+from towpath_registry.yamls import Section
 
 FILE = "towpath.yaml"
 Share = Annotated[float, Constrained(gt=0, lt=1)]

@@ -23,10 +23,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from towpath import yamls
 from towpath.git import NEUTRAL, git
 from towpath_core.errors import CouldNot, Misused, NotFound
 from towpath_core.refs import check_name
+from towpath_registry import yamls
 
 RAW, LOCK = "data/raw.csv.gz", "requirements.lock"
 _ADDRESS = "https://towpath.invalid/templates/{}.git"

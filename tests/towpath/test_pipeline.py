@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from towpath import pipeline, yamls
+from towpath import pipeline
 from towpath.project import Project, Settings
 from towpath_core.errors import CouldNot, Misused, Refused
+from towpath_registry import yamls
 
 SETTINGS = """
 schema: 1

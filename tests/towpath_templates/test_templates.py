@@ -16,8 +16,9 @@ import pandas as pd
 import pytest
 
 from towpath import project as projects
-from towpath import scaffold, yamls
+from towpath import scaffold
 from towpath_checks.texts import normalised
+from towpath_registry import yamls
 
 ROLES = ("business_owner", "methodologist", "data_scientist", "it_operator", "subject_matter_reviewer")
 CARD = ["Purpose", "Data", "Method", "Quality", "Limits", "Contact"]

@@ -74,7 +74,7 @@ def _stale(project: Project) -> bool:
 
 def _made_from(project: Project) -> list[Path]:
     """The files that dvc.yaml names for the prepare stage, and dvc.yaml itself."""
-    from towpath import yamls
+    from towpath_registry import yamls
 
     content = yamls.load(project.path("dvc.yaml"), "the pipeline")
     stage = content.get("stages", {}).get("prepare", {}) if isinstance(content, dict) else {}

@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from towpath import project as projects
-from towpath import yamls
 from towpath_core.errors import CouldNot, Misused, NotFound, TowpathError
 from towpath_core.files import written_whole
+from towpath_registry import yamls
 
 if TYPE_CHECKING:
     import numpy as np

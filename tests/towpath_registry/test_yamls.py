@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import model_validator
 
-from towpath import yamls
-from towpath.yamls import Section
 from towpath_core.errors import CouldNot, Misused
+from towpath_registry import yamls
+from towpath_registry.yamls import Section
 
 
 class Owner(Section):
