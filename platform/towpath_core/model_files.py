@@ -21,6 +21,7 @@ from towpath_core import manifest as manifests
 from towpath_core import skops_files
 from towpath_core.digests import sha256_bytes
 from towpath_core.errors import CouldNot, Misused, Refused
+from towpath_core.estimators import PLATFORM, Types
 from towpath_core.manifest import Manifest
 from towpath_core.skops_files import Archive, Unfit
 from towpath_core.verdicts import Verdict
@@ -82,8 +83,8 @@ def mlmodel(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def inspect(folder: Path) -> list[Verdict]:
-    """Whether the folder may be loaded: one verdict each for its files, MLmodel, manifest and model.
+def inspect(folder: Path, types: Types = PLATFORM) -> list[Verdict]:
+    """Whether the folder may be loaded: one verdict each for its files, MLmodel, manifest and model of these types.
 
     Raises: CouldNot for what cannot be read.
     """
@@ -91,10 +92,10 @@ def inspect(folder: Path) -> list[Verdict]:
         files = _read(folder)
     except Unfit as no:
         return [_no(no)]
-    return examine(files)[0]
+    return examine(files, types)[0]
 
 
-def examine(files: Mapping[str, bytes]) -> tuple[list[Verdict], Archive | None]:
+def examine(files: Mapping[str, bytes], types: Types = PLATFORM) -> tuple[list[Verdict], Archive | None]:
     """As `inspect`, for a folder that was read; the archive is there to be built if every verdict is a pass."""
     if missing := [name for name in REQUIRED if name not in files]:
         return [_no(Unfit("the folder", f"without {', '.join(missing)}", ", ".join(REQUIRED)))], None
@@ -104,7 +105,7 @@ def examine(files: Mapping[str, bytes]) -> tuple[list[Verdict], Archive | None]:
         _judged(files[manifests.FILE], _check_manifest),
     ]
     try:
-        archive = skops_files.read(files[MODEL])
+        archive = skops_files.read(files[MODEL], types=types)
     except Unfit as no:
         return [*verdicts, _no(no)], None
     kinds = ", ".join(sorted({name.rpartition(".")[2] for name in archive.estimators}))

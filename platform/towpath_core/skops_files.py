@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from towpath_core import estimators
-from towpath_core.estimators import Array, Dtype, Estimator, ObjectArray, Span, Type, Value
+from towpath_core.estimators import PLATFORM, Array, Dtype, Estimator, ObjectArray, Span, Type, Types, Value
 
 PROTOCOL = 2
 MIB = 1 << 20
@@ -61,20 +61,22 @@ class Archive:
         return self._zip.read(name)
 
 
-def read(content: bytes, limits: Limits = Limits()) -> Archive:
-    """Raise Unfit for whatever is not plainly a model of the platform's types."""
+def read(content: bytes, limits: Limits = Limits(), types: Types = PLATFORM) -> Archive:
+    """Raise Unfit for whatever is not plainly a model of these types."""
     try:
-        return _read(content, limits)
+        return _read(content, limits, types)
     except Unfit:
         raise
     except Exception as error:  # whatever trips the reader is a reason to refuse
         raise Unfit("the archive", f"malformed ({type(error).__name__})", "a skops file") from error
 
 
-def _read(content: bytes, limits: Limits) -> Archive:
+def _read(content: bytes, limits: Limits, types: Types) -> Archive:
+    if types.doubt:
+        raise Unfit("the list of types", types.doubt, "one that somebody has reviewed")
     archive = _opened(content, limits)
     schema = _schema(archive)
-    reader = _Reader(archive, limits)
+    reader = _Reader(archive, limits, types)
     model = reader.value(schema, 0)
     if not isinstance(model, Estimator):
         raise Unfit("the archive's content", "no estimator", "an estimator of the platform's list")
@@ -193,6 +195,7 @@ class _Reader:
 
     archive: zipfile.ZipFile
     limits: Limits
+    types: Types
     nodes: int = 0
     arrays: dict[str, Array] = field(default_factory=dict)
     estimators: set[str] = field(default_factory=set)
@@ -293,6 +296,8 @@ class _Reader:
     def read_estimator(self, node: dict[str, Any], type_: Type, depth: int) -> Estimator:
         if type_ not in estimators.ALLOWED:
             raise _unlisted(type_)
+        if type_ not in self.types.names:
+            raise Unfit("a type", str(type_), "a type that the policy allows")
         attributes = self.value(node["content"], depth)
         if not isinstance(attributes, dict):
             raise Unfit(type_.name, "without attributes", "a fitted estimator")

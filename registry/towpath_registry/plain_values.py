@@ -154,10 +154,8 @@ def as_typed(value: Any, type_: Any) -> Any:
     origin, of = get_origin(type_), get_args(type_)
     if origin in (Union, UnionType):
         return _as_one_of(value, of)
-    if origin is tuple and len(of) == 2 and of[1] is Ellipsis:
-        if not isinstance(value, list | tuple):
-            raise ValueError(f"is {shown(value)}, expected a list")
-        return tuple(as_typed(item, of[0]) for item in value)
+    if origin is tuple:
+        return _as_tuple(value, of)
     if origin in (dict, Mapping) and of and of[0] is str:
         if not _are_keys(value):
             raise ValueError(f"is {shown(value)}, expected keys with values")
@@ -168,6 +166,15 @@ def as_typed(value: Any, type_: Any) -> Any:
     if not fits(value):
         raise ValueError(f"is {shown(value)}, expected {expected}")
     return float(value) if type_ is float else value
+
+
+def _as_tuple(value: Any, types: tuple[Any, ...]) -> tuple[Any, ...]:
+    if isinstance(value, list | tuple):
+        each = (types[0],) * len(value) if types[1:] == (Ellipsis,) else types
+        if len(each) == len(value):
+            return tuple(as_typed(item, type_) for item, type_ in zip(value, each, strict=True))
+        raise ValueError(f"is a list of {len(value)}, expected one of {len(each)}")
+    raise ValueError(f"is {shown(value)}, expected a list")
 
 
 def _as_one_of(value: Any, types: tuple[Any, ...]) -> Any:

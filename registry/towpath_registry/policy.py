@@ -180,7 +180,7 @@ def solo() -> Policy:
     first, second = LEVELS
     asked = ("data-checks", "quality", "documentation")
     lower = ("data_checks", "quality", "provenance", "model_format", "documentation")
-    upper = lower
+    upper = (*lower, "ownership", "scope")
     return Policy(
         "solo",
         (
