@@ -1,6 +1,7 @@
 """Registries with versions in them, for tests: made by rows and files, by MLflow itself, or in memory.
 
-`material` is one version's files, tags, evidence and metrics; everything in it can be made worse.
+`material` is one version's files, tags, evidence and metrics; everything in it can be made worse. All evidence is
+signed by one key, KEY, which the homes of these worlds hold as their own.
 """
 
 from __future__ import annotations
@@ -24,18 +25,34 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from towpath_core.digests import dir_hash
 from towpath_core.manifest import Field, Manifest, Threshold
 from towpath_core.processes import group
 from towpath_core.refs import ModelRef
 from towpath_core.verdicts import Verdict
-from towpath_registry import evidence, places
+from towpath_registry import dsse, evidence, places
+from towpath_registry.evidence import Documented
+from towpath_registry.keys import PrivateKey
 from towpath_registry.memory import MemoryStore
 from towpath_registry.nouns import ModelVersion
 from towpath_registry.store import ModelStore, open_store
+from towpath_registry.trust import ANY, Signer
 
 NAME = "occupation-coder"
-START = datetime(2026, 3, 31, 8, 0, tzinfo=UTC)
+# A month ago: the commands of a test go by the real clock, and evidence is too old after a year.
+START = datetime.now(UTC).replace(hour=8, minute=0, second=0, microsecond=0) - timedelta(days=30)
+TESTER = "tester@example.invalid"
+
+
+def private_key(number: int) -> PrivateKey:
+    """Always the same for the same number."""
+    return PrivateKey(Ed25519PrivateKey.from_private_bytes(number.to_bytes(32, "big")))
+
+
+KEY = private_key(1)
+SIGNERS = (Signer("tester", TESTER, KEY.public, (ANY,), START - timedelta(days=365)),)
 CARD = "".join(
     f"## {name}\n\nSaid in one sentence.\n\n" for name in ("Purpose", "Data", "Method", "Quality", "Limits", "Contact")
 )
@@ -54,6 +71,25 @@ JUDGED = (
     Verdict("accuracy_4", True, "accuracy_4", "0.578", "at least 0.55"),
     Verdict("better_than_baseline", True, "the gain in accuracy over the baseline", "+0.215", "an interval above 0"),
 )
+DOCUMENTED = Documented(
+    owners={
+        "business_owner": "Bea Owner",
+        "methodologist": "Mel Method",
+        "data_scientist": "Dan Science",
+        "it_operator": "Ivo Operator",
+        "subject_matter_reviewer": "Rea Viewer",
+    },
+    next_review=f"{START + timedelta(days=365):%Y-%m-%d}",
+    scope={
+        "driver": "Coding by hand takes long.",
+        "population": "Job titles in English.",
+        "parent_process": "Classify and code",
+        "use_of_output": "Titles above the threshold are coded automatically.",
+        "error_tolerance": "One wrong code in ten.",
+        "stop_rule": "Stop when it is no better than the index.",
+    },
+)
+RECORDED = (Verdict("recorded", True, "owners, next review and scope", "recorded", "recorded"),)
 METRICS = {"accuracy_4": 0.578, "accuracy_4_low": 0.565, "accuracy_4_high": 0.591, "baseline_accuracy_4": 0.363}
 
 
@@ -65,6 +101,7 @@ class Material:
     tags: Mapping[str, str] = field(default_factory=lambda: dict(TAGS))
     checked: Sequence[Verdict] | None = CHECKED
     judged: Sequence[Verdict] | None = JUDGED
+    documented: Documented | None = DOCUMENTED
     metrics: Mapping[str, float] = field(default_factory=lambda: dict(METRICS))
     digest: str = ""
     about: str = ""
@@ -80,22 +117,25 @@ class Material:
         digest = actual if self.digest == "" else self.digest
         return {**self.tags, **({"towpath.digest": digest} if digest != "none" else {})}
 
-    def statements(self, name: str, actual: str) -> dict[str, dict[str, Any]]:
-        kinds = {"data-checks": self.checked, "quality": self.judged}
-        return {
-            f"{kind}.json": evidence.statement(
+    def evidence(self, name: str, actual: str) -> dict[str, bytes]:
+        """The envelopes by the names of their files."""
+        kinds = {"data-checks": self.checked, "quality": self.judged, "documentation": RECORDED}
+        said = {
+            kind: evidence.statement(
                 kind,
                 model=name,
                 digest=self.about or actual,
                 findings=findings,
                 measures=self.metrics,
-                inputs={},
+                inputs={"dvc.lock": self.tags.get("towpath.pipeline", "")},
                 made=START,
-                by="tester@example.invalid",
+                by=TESTER,
+                documented=self.documented if kind == "documentation" else None,
             )
             for kind, findings in kinds.items()
-            if findings is not None
+            if findings is not None and (kind != "documentation" or self.documented)
         }
+        return {f"{kind}{evidence.SUFFIX}": dsse.seal(payload, KEY) for kind, payload in said.items()}
 
 
 def material(number: int = 1, card: str | None = CARD, **other: Any) -> Material:
@@ -143,6 +183,17 @@ class Ticking:
         return self.now
 
 
+def hold_key(home: Path) -> None:
+    """Make KEY the home's own, unless it has one."""
+    folder = home / "keys"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, content in {"evidence.pem": KEY.pem(None), "evidence.pub": f"{KEY.public.text}\n".encode()}.items():
+        path = folder / name
+        if not path.exists():
+            path.touch(0o600)
+            path.write_bytes(content)
+
+
 class World(Protocol):
     """A registry that tests can put versions into."""
 
@@ -176,7 +227,7 @@ class MemoryWorld:
             tags.get("towpath.digest", ""),
             tags,
         )
-        self.memory.add(version, folder, list(made.statements(name, actual).values()), made.metrics)
+        self.memory.add(version, folder, list(made.evidence(name, actual).items()), made.metrics)
         return version
 
     def move_alias(self, name: str, alias: str, version: int) -> None:
@@ -189,6 +240,7 @@ class EmbeddedWorld:
     def __init__(self, home: Path, clock: Ticking | None = None) -> None:
         self.environ = {"TOWPATH_HOME": str(home)}
         places.ensure_home(self.environ)
+        hold_key(home)
         self._clock = clock or Ticking()
         self.database = home / "towpath.db"
         self.artifacts = home / "artifacts"
@@ -205,8 +257,8 @@ class EmbeddedWorld:
             model_folder = self.artifacts / name / "models" / model / "artifacts"
             actual = made.written(model_folder)
             (run_folder / "evidence").mkdir(parents=True)
-            for file, content in made.statements(name, actual).items():
-                (run_folder / "evidence" / file).write_text(json.dumps(content))
+            for file, content in made.evidence(name, actual).items():
+                (run_folder / "evidence" / file).write_bytes(content)
             rows.execute("INSERT OR IGNORE INTO registered_models(name, creation_time) VALUES(?, ?)", (name, now))
             rows.execute("UPDATE registered_models SET last_updated_time = ? WHERE name = ?", (now, name))
             rows.execute(
@@ -245,6 +297,8 @@ class MlflowWorld:
         from towpath_registry.mlflow_door import Tracking
 
         places.ensure_home(environ)
+        if "TOWPATH_HOME" in environ:
+            hold_key(Path(environ["TOWPATH_HOME"]))
         self.environ = environ
         self.uri = places.tracking_uri(environ)
         self.tracking = Tracking(self.uri, places.artifacts(environ), "tester")
@@ -259,8 +313,8 @@ class MlflowWorld:
             package, artifacts = Path(temporary) / "package", Path(temporary) / "artifacts"
             actual = made.written(package)
             (artifacts / "evidence").mkdir(parents=True)
-            for file, content in made.statements(name, actual).items():
-                (artifacts / "evidence" / file).write_text(json.dumps(content))
+            for file, content in made.evidence(name, actual).items():
+                (artifacts / "evidence" / file).write_bytes(content)
             experiment = self.tracking.experiment(name)
             points = [Point(key, value, START) for key, value in made.metrics.items()]
             run = self.tracking.log_run(experiment, RunRecord("run", START, START, metrics=points, artifacts=artifacts))

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry_world import NAME, EmbeddedWorld, free_port, material
+from registry_world import NAME, START, EmbeddedWorld, free_port, material
 
 if TYPE_CHECKING:
     from tests.conftest import Towpath
@@ -21,7 +21,7 @@ def test_models_are_listed_with_their_newest_version_and_aliases(towpath: Towpat
 
     assert lines[0].split() == ["model", "newest", "aliases", "updated"]
     assert lines[1].startswith("employment        1       –")
-    assert lines[2].startswith("occupation-coder  2       production → 1, staging → 2  2026-03-31 08:00 UTC")
+    assert lines[2].startswith(f"occupation-coder  2       production → 1, staging → 2  {START:%Y-%m-%d} 08:00 UTC")
 
 
 def test_json_says_the_same(towpath: Towpath, home: Path) -> None:
