@@ -182,12 +182,19 @@ def _statement(content: Mapping[str, Any]) -> Statement:
         digest=digest,
         passed=said["verdict"] == "passed",
         measures=measures,
-        findings=tuple(_finding(found) for found in said["findings"]),
+        findings=tuple(_finding(found) for found in _list(said["findings"])),
         inputs=_mapping(said["inputs"]),
-        made=from_stamp(_str(said["made"])),
+        made=_time(_str(said["made"])),
         by=_str(said["by"]),
         documented=documented,
     )
+
+
+def _time(text: str) -> datetime:
+    made = from_stamp(text)
+    if stamp(made) != text:
+        raise ValueError("its time is not written as it must be")
+    return made
 
 
 def _documented(said: Mapping[str, Any]) -> Documented:
@@ -206,8 +213,8 @@ def _pairs(values: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"name": _text(name), "value": _text(values[name])} for name in sorted(values)]
 
 
-def _mapping(pairs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    found = {_str(pair["name"]): _str(pair["value"]) for pair in pairs}
+def _mapping(pairs: Any) -> dict[str, str]:
+    found = {_str(pair["name"]): _str(pair["value"]) for pair in _list(pairs)}
     if len(found) != len(pairs) or any(pair.keys() != {"name", "value"} for pair in pairs):
         raise ValueError("a name stands twice, or has more than a value")
     return found
@@ -220,5 +227,11 @@ def _text(value: Any) -> Any:
 
 def _str(value: Any) -> str:
     if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
         raise TypeError
     return value
