@@ -18,6 +18,7 @@ from typing import Any
 
 from towpath_registry import tables
 from towpath_registry.places import TEMPLATE
+from towpath_registry.sqlite_door import SqliteDatabase
 
 
 def make() -> tuple[bytes, str]:
@@ -31,7 +32,7 @@ def make() -> tuple[bytes, str]:
         open_database(f"sqlite:///{path}", f"{folder}/artifacts")
         with contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("UPDATE experiments SET artifact_location = '', creation_time = 0, last_update_time = 0")
-            tables.create(connection)
+            tables.ensure(SqliteDatabase(connection))
             connection.commit()
             connection.execute("VACUUM")
             (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()

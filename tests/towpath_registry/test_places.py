@@ -12,6 +12,7 @@ import pytest
 
 from towpath_core.errors import CouldNot, Misused
 from towpath_registry import places, tables
+from towpath_registry.sqlite_door import SqliteDatabase
 
 
 def test_the_home_is_the_chosen_one_else_in_the_users_data_folder(tmp_path: Path) -> None:
@@ -73,11 +74,11 @@ def test_a_new_home_has_mlflows_tables_and_ours_and_nobodys_rows(tmp_path: Path)
     database = places.database(environ)
     assert database is not None
     with contextlib.closing(sqlite3.connect(database)) as connection:
-        tables.check(connection)
+        tables.check(SqliteDatabase(connection))
         names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         filled = {name for name in names if connection.execute(f'SELECT 1 FROM "{name}"').fetchone()}
         experiments = connection.execute("SELECT experiment_id, artifact_location FROM experiments").fetchall()
-    assert filled == {"alembic_version", "experiments", "workspaces"}
+    assert filled == {"alembic_version", "experiments", "workspaces", "towpath_schema", "towpath_levels"}
     assert experiments == [(0, (tmp_path / "ä b" / "home" / "artifacts" / "0").as_uri())]
     assert [path.name for path in database.parent.iterdir()] == ["towpath.db"]
     assert database.stat().st_mode & 0o077 == 0

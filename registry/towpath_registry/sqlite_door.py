@@ -1,0 +1,88 @@
+"""The door to a database file: SQLite by Python's own library, without MLflow and without SQLAlchemy."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from towpath_core.errors import CouldNot, NotFound, TowpathError
+from towpath_registry import places
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteDatabase:
+    """The transaction that is open on a connection."""
+
+    connection: sqlite3.Connection
+
+    @property
+    def dialect(self) -> str:
+        return "sqlite"
+
+    def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        return self.connection.execute(sql, values).fetchall()
+
+    def run(self, sql: str, **values: Any) -> None:
+        self.connection.execute(sql, values)
+
+
+class SqliteDatabases:
+    """The database in the file `path`, which is not made by asking. Another writer is waited for, `wait` seconds."""
+
+    def __init__(self, path: Path, wait: float = 30.0) -> None:
+        self._path, self._wait = path, wait
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[SqliteDatabase]:
+        with self._translated("reading"), contextlib.closing(places.opened(self._path, self._wait)) as connection:
+            connection.execute("PRAGMA query_only = 1")
+            with _transaction(connection, "BEGIN") as database:
+                yield database
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[SqliteDatabase]:
+        with (
+            self._translated("writing"),
+            contextlib.closing(places.connected(self._path, "rw", self._wait)) as connection,
+        ):
+            connection.execute("PRAGMA foreign_keys = 1")
+            with _transaction(connection, "BEGIN IMMEDIATE") as database:
+                places.check_revision(connection, self._path)
+                yield database
+
+    @contextlib.contextmanager
+    def _translated(self, doing: str) -> Iterator[None]:
+        if not self._path.exists():
+            raise NotFound(
+                f"there is no registry yet: no file {self._path}",
+                hint="make a first version with towpath run (in a project's folder); TOWPATH_HOME says where to look",
+            )
+        try:
+            yield
+        except TowpathError:
+            raise
+        except sqlite3.Error as error:
+            raise CouldNot(f"{doing} the registry {self._path}: {error}", hint=hint(str(error))) from error
+
+
+def hint(said: str) -> str:
+    """What to do about SQLite's words."""
+    if "locked" in said:
+        return "another program holds the database; run it again when that one is done"
+    return "make room, then run it again" if "full" in said else "towpath doctor"
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[SqliteDatabase]:
+    connection.execute(begin)
+    try:
+        yield SqliteDatabase(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # a full disk, for one, has undone it already
+            connection.execute("ROLLBACK")
+        raise
