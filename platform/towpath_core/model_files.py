@@ -13,7 +13,6 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +233,8 @@ def _same(found: Any, expected: Any, what: str) -> None:
 
 
 def _installed(distribution: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(distribution)
     except PackageNotFoundError:

@@ -7,18 +7,25 @@ this folder that calls it `gate`; a gate of somebody else is an entry point in t
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, is_dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, ClassVar, Protocol
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from towpath_core.errors import CouldNot, Misused
 from towpath_core.verdicts import Verdict
 from towpath_registry.evidence import Read
 from towpath_registry.nouns import ModelVersion
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+GROUP = "towpath.gates"
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -108,4 +115,38 @@ def _built_in() -> set[str]:
 
 
 def _others() -> list[EntryPoint]:
-    return list(entry_points(group="towpath.gates"))
+    if not any(_announced(folder, _changed(folder)) for folder in sys.path):
+        return []
+    from importlib.metadata import entry_points
+
+    return list(entry_points(group=GROUP))
+
+
+@lru_cache(maxsize=64)
+def _announced(folder: str, _changed: int) -> bool:
+    """Whether a package that is installed there may bring gates; the library itself would take ten times as long."""
+    if Path(folder).is_file():  # an archive, which only the library looks into
+        return True
+    try:
+        names = [found.name for found in os.scandir(folder or ".") if found.name.endswith((".dist-info", ".egg-info"))]
+    except OSError:  # it is on the path, and not there
+        return False
+    return any(GROUP.encode() in _content(f"{folder or '.'}/{name}/entry_points.txt") for name in names)
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123 (a Path for each of hundreds takes longer than the reading)
+            return stream.read()
+    except (FileNotFoundError, NotADirectoryError):  # most packages have no entry points
+        return b""
+    except OSError:  # the library will say what is wrong with it
+        return GROUP.encode()
+
+
+def _changed(folder: str) -> int:
+    """When something was last put into a folder or taken out of it; -1 for one that is not there."""
+    try:
+        return Path(folder).stat().st_mtime_ns
+    except OSError:
+        return -1
