@@ -36,6 +36,8 @@ KEY_REVOKED = "key_revoked"
 MOVES = (PROMOTED, ROLLED_BACK, IMPORTED)
 # Those that change an alias.
 CHANGES = (*MOVES, RETIRED)
+# Those that end a request.
+ENDINGS = (REJECTED, CANCELLED, EXPIRED, *CHANGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +136,22 @@ class LedgerEntry:
     approvals: tuple[Approval, ...] = ()
     evidence: tuple[str, ...] = ()
     details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which entries about a model are asked for; an empty field asks for nothing. `newest` is how many, 0 for all."""
+
+    events: tuple[str, ...] = ()
+    level: str = ""
+    version: int = 0
+    request: str = ""
+    newest: int = 0
+
+    def wants(self, entry: LedgerEntry) -> bool:
+        return (
+            (not self.events or entry.event in self.events)
+            and self.level in ("", entry.level)
+            and self.version in (0, entry.version)
+            and self.request in ("", entry.request)
+        )

@@ -1,32 +1,48 @@
-"""Moving a version to a level: decided from what is known of it, then done in one step, or not at all."""
+"""Moving a version to a level: planned, asked for, approved, done in one step, or not at all.
+
+A plan is made from what is known of the version. Where the level asks for nobody's approval, the plan can be done at
+once; else it becomes a request, which others approve or reject, and which is judged anew before it is done. Every step
+is a ledger entry, and so is every refusal.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
 
 from towpath_core import model_files
-from towpath_core.clock import short
+from towpath_core.clock import Clock, short, stamp
+from towpath_core.digests import sha256_bytes
 from towpath_core.errors import NotFound, Refused
 from towpath_core.refs import ModelRef
 from towpath_core.verdicts import Verdict, all_passed
-from towpath_registry import gates
+from towpath_registry import evidence, gates, nouns, requests
+from towpath_registry.approvals import eligible, open_approvals
 from towpath_registry.gates import Candidate
 from towpath_registry.ledger import standing
-from towpath_registry.nouns import MOVES, PROMOTED, REFUSED, ROLLED_BACK, Decision, LedgerEntry, ModelVersion
-from towpath_registry.policy import Level, Policy
-from towpath_registry.store import ModelStore
+from towpath_registry.nouns import Approval, Decision, LedgerEntry, ModelVersion, Question
+from towpath_registry.policy import Asked, Level, Policy
+from towpath_registry.requests import Promotion
+from towpath_registry.store import ChangedMeanwhile, Store
+from towpath_registry.trust import Signer
 
+T = TypeVar("T")
 CARD = "MODEL_CARD.md"
+SELF = "self-acknowledged"
+_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a promotion or rollback would do, and what each gate says of it.
+    """What a move would do, what each gate says of it, and whose approval it needs.
 
     `stands` is the version at the level now, None for none. `done`: it is there already, and nothing was judged.
+    `seen` is the newest ledger entry that the plan was made in view of.
     """
 
     version: ModelVersion
@@ -36,6 +52,11 @@ class Plan:
     policy: str
     verdicts: tuple[Verdict, ...]
     done: bool = False
+    asked: tuple[Asked, ...] = ()
+    evidence: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    earlier: int = 0
+    seen: int | None = None
 
     @property
     def allowed(self) -> bool:
@@ -43,108 +64,506 @@ class Plan:
 
     @property
     def id(self) -> str:
-        """The same for the same decision on the same grounds."""
+        """The same for the same decision on the same grounds; a request made from the plan carries it."""
         said = [asdict(verdict) for verdict in self.verdicts]
-        what = [self.version.ref, self.version.digest, self.level, self.event, self.stands, self.policy, said]
+        version = [self.version.ref, self.version.digest, stamp(self.version.created)]
+        what = [version, self.level, self.event, self.stands, self.policy, said, list(self.evidence), self.earlier]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def plan(store: ModelStore, ref: ModelRef, to: str, policy: Policy) -> Plan:
-    """Raise NotFound for an unknown model or version, Misused for a level that the policy does not have."""
-    level, version = policy.level(to), store.version(ref)
-    entries, stands = store.ledger(version.name), _stands(store, version.name, to)
-    counted = standing(entries, to)
-    if stands == version.version and counted and _same(counted[-1], version):
-        return Plan(version, to, PROMOTED, stands, policy.digest, (), done=True)
-    return _judged(gather(store, version), level, PROMOTED, stands, policy, entries)
+class Promotions:
+    """The requests and moves of one registry, under the policy in force.
 
-
-def plan_rollback(store: ModelStore, name: str, of: str, policy: Policy) -> Plan:
-    """The way back to the version that the ledger names as the one before.
-
-    Raises: Refused when it names none, NotFound for an unknown model.
+    `policy` and `signers` tell who and what is trusted now; both are asked anew for each decision.
     """
-    level, entries, stands = policy.level(of), store.ledger(name), _stands(store, name, of)
-    earlier = standing(entries, of)
-    if earlier and earlier[-1].version == stands:
-        earlier = earlier[:-1]
-    if not earlier:
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        policy: Callable[[], Policy],
+        signers: Callable[[Policy], tuple[Signer, ...]],
+    ) -> None:
+        self.store, self._clock = store, clock
+        self.policy, self._signers = policy, signers
+        self._inspected: dict[object, Inspection] = {}
+
+    def plan(self, ref: ModelRef, to: str) -> Plan:
+        """Raise NotFound for an unknown model or version, Misused for a level that the policy does not have."""
+        policy = self.policy()
+        level = policy.level(to)
+        version = self.store.version(ref)
+        seen, stands = self.store.seen(version.name), self._stands(version.name, to)
+        last = self.store.ledger(version.name, Question(events=nouns.CHANGES, level=to, newest=1))
+        if last and last[0].event != nouns.RETIRED and stands == version.version and _same(last[0], version):
+            return Plan(version, to, nouns.PROMOTED, stands, policy.digest, (), done=True, seen=seen)
+        return self._judged(version, level, nouns.PROMOTED, stands, policy, seen)
+
+    def plan_rollback(self, name: str, of: str) -> Plan:
+        """The way back to the version that the ledger names as the one before.
+
+        Its evidence is judged as of the day on which it was put there, by the policy of today.
+
+        Raises: Refused when the ledger names none, NotFound for an unknown model.
+        """
+        policy = self.policy()
+        level, seen, stands = policy.level(of), self.store.seen(name), self._stands(name, of)
+        earlier = standing(self.store.ledger(name, Question(events=nouns.CHANGES, level=of)), of)
+        self.store.ledger(name, Question(newest=1))  # an unknown model is not one without history
+        if earlier and earlier[-1].version == stands:
+            earlier = earlier[:-1]
+        if not earlier:
+            raise Refused(
+                f"the ledger names no version of {name} that stood at {of} before", hint=f"towpath history {name}"
+            )
+        back = earlier[-1]
+        version = self.store.version(ModelRef(name, version=back.version))
+        what, got = f"what stood at {of} before", version.digest[:19] or "none"
+        same = Verdict("level", _same(back, version), what, got, back.digest[:19])
+        return self._judged(version, level, nouns.ROLLED_BACK, stands, policy, seen, (same,), as_of=back.time)
+
+    def plan_retirement(self, name: str, of: str) -> Plan:
+        """Taking away what stands at a level. Raises: Refused when nothing does, NotFound for an unknown model."""
+        policy = self.policy()
+        level, seen, stands = policy.level(of), self.store.seen(name), self._stands(name, of)
+        if stands is None:
+            self.store.versions(name)
+            raise Refused(f"no version of {name} stands at {of}", hint=f"towpath show {name}")
+        version = self.store.version(ModelRef(name, version=stands))
+        there = Verdict("level", True, f"{version.ref} at {of}", "there", "there, to be taken away")
+        plan = Plan(version, of, nouns.RETIRED, stands, policy.digest, (there,), asked=level.approvals, seen=seen)
+        return replace(plan, authors=self.store.authors(version), earlier=self._earlier(plan))
+
+    def settle(self, plan: Plan, actor: str, reason: str) -> LedgerEntry | Promotion:
+        """Do what the plan says, or ask for it where others must agree, or record that the gates refused it.
+
+        Raises: CouldNot when something changed since the plan was made, unless the plan would be the same today.
+        """
+
+        def once() -> LedgerEntry | Promotion:
+            if not now[0].allowed:
+                return self.store.record(_decision(now[0], nouns.REFUSED, actor, reason), now[0].seen)
+            if now[0].asked:
+                return self.request(now[0], actor, reason)
+            return self._do(now[0], actor, reason, "", (Approval(actor, SELF, self._clock()),))
+
+        now = [plan]
+        for _ in range(_TRIES):
+            try:
+                return once()
+            except ChangedMeanwhile:
+                again = self._anew(plan)
+                if again.id != plan.id or again.done:
+                    raise
+                now[0] = again
+        return once()
+
+    def request(self, plan: Plan, actor: str, reason: str) -> Promotion:
+        """Ask for what an allowed plan says; the same request that is open already is found, not made twice."""
+        if not plan.allowed or plan.done:
+            raise Refused("there is nothing to ask for: the gates refuse it, or it is done already")
+        for known in self.promotions(plan.version.name):
+            if (known.version, known.level, known.event, known.digest, known.policy) == (
+                plan.version.version,
+                plan.level,
+                plan.event,
+                plan.version.digest,
+                plan.policy,
+            ):
+                return known
+        level, now = self.policy().level(plan.level), self._clock()
+        expires = now + timedelta(days=level.request_days) if level.request_days else None
+        asked = replace(
+            _decision(plan, nouns.REQUESTED, actor, reason),
+            request=plan.id,
+            details=requests.details(plan.event, expires, plan.authors),
+        )
+        self.store.record(asked, plan.seen)
+        return self.promotion(plan.id)
+
+    def promotions(self, model: str = "", *, only_open: bool = True) -> list[Promotion]:
+        """The requests of one model or of all; those that ran out of time come as expired."""
+        found = [self.promotion(number) for number in self.store.open_requests(model)]
+        return [promotion for promotion in found if promotion.is_open or not only_open]
+
+    def promotion(self, number: str) -> Promotion:
+        """Raise NotFound for an unknown request."""
+        entries = self.store.request(number)
+        if not entries:
+            raise NotFound(f"there is no request {number}", hint="towpath requests")
+        found = requests.folded(entries)
+        if not found.is_open:
+            return found
+        if found.expired(self._clock()):
+            return replace(found, state="expired")
+        policy = self.policy()
+        if found.policy != policy.digest:
+            return replace(found, state="expired", ended_reason="the policy changed")
+        missing = open_approvals(
+            policy.level(found.level), policy, found.approvals, found.requester, self._authors(found)
+        )
+        if not missing:
+            return replace(found, state=requests.READY)
+        return replace(found, missing=missing, waits_for=open_text(missing, policy))
+
+    def approve(self, number: str, actor: str, reason: str, role: str = "", signature: str = "") -> Promotion:
+        """Say yes, in one role that the policy gives the actor, or without naming one in any of them.
+
+        Who has said so before changes nothing by saying it again.
+
+        Raises: Refused, recorded, for whom the policy does not let approve this; NotFound, CouldNot.
+        """
+
+        def once() -> Promotion:
+            promotion, seen = self._open(number, "approve", actor)
+            policy = self.policy()
+            level = policy.level(promotion.level)
+            given, authors = promotion.approvals, self._authors(promotion)
+            if any(a.by == actor and role in ("", a.role) for a in given):
+                return promotion
+            said = eligible(actor, role, level, policy, given, promotion.requester, authors)
+            if not said.passed:
+                raise self._refused(promotion, actor, "approve", said.reason)
+            if level.signed_approvals:
+                self._signed(promotion, policy, actor, role, signature)
+            yes = Approval(actor, role, self._clock())
+            still = open_approvals(level, policy, (*given, yes), promotion.requester, authors)
+            told = {"role": role, "complete": "false" if still else "true"}
+            told |= {"signature": signature} if signature else {}
+            entry = replace(_about(promotion, nouns.APPROVED, actor, reason), details=told, approvals=(yes,))
+            self.store.record(entry, seen)
+            return self.promotion(number)
+
+        return _again(once)
+
+    def reject(self, number: str, actor: str, reason: str) -> Promotion:
+        """Say no for all; whoever may approve may say so, with a reason. Raises: Refused, recorded; NotFound."""
+
+        def once() -> Promotion:
+            promotion, seen = self._open(number, "reject", actor)
+            policy = self.policy()
+            asked = {a.role for a in policy.level(promotion.level).approvals}
+            if not any(person.name == actor and asked & set(person.roles) for person in policy.people):
+                raise self._refused(promotion, actor, "reject", f"{actor} is none of {', '.join(sorted(asked))}")
+            self.store.record(_about(promotion, nouns.REJECTED, actor, reason), seen)
+            return self.promotion(number)
+
+        return _again(once)
+
+    def cancel(self, number: str, actor: str, reason: str) -> Promotion:
+        """Take a request back, as who made it, or who may set the policy. Raises: Refused, recorded; NotFound."""
+
+        def once() -> Promotion:
+            promotion, seen = self._open(number, "cancel", actor)
+            policy = self.policy()
+            may = {person.name for person in policy.people if policy.policy_role in person.roles}
+            if actor != promotion.requester and actor not in may:
+                raise self._refused(promotion, actor, "cancel", f"{promotion.requester} asked for it, not {actor}")
+            self.store.record(_about(promotion, nouns.CANCELLED, actor, reason), seen)
+            return self.promotion(number)
+
+        return _again(once)
+
+    def apply(self, number: str, actor: str, reason: str = "") -> LedgerEntry:
+        """Do what an approved request asks, after judging it anew.
+
+        Raises: Refused, recorded, while something is missing; CouldNot when the level moved since it was asked for.
+        """
+        promotion, seen = self._open(number, "apply", actor)
+        policy = self.policy()
+        if promotion.missing:
+            raise self._refused(promotion, actor, "apply", promotion.waits_for)
+        known = {promotion.requester, *(person.name for person in policy.people)}
+        if actor not in known:
+            raise self._refused(promotion, actor, "apply", f"{actor} is not in the policy, and did not ask for it")
+        plan = self._planned(promotion, seen)
+        if not plan.allowed or plan.done:
+            failed = [v.reason for v in plan.verdicts if not v.passed] or ["it is there already"]
+            raise self._refused(promotion, actor, "apply", "; ".join(failed), plan)
+        same = (plan.version.version, plan.version.digest) == (promotion.version, promotion.digest)
+        if not same or plan.stands != promotion.previous:
+            what = f"what stands at {promotion.level}" if same else "the version"
+            raise self._refused(promotion, actor, "apply", f"{what} changed since it was asked for: ask anew")
+        return self._do(plan, actor, reason or promotion.reason, number, promotion.approvals)
+
+    def move(self, actor: str, model: str, level: str, version: int) -> LedgerEntry:
+        """What setting an alias by MLflow means: the one complete request for exactly this is done, or nothing.
+
+        Where the level asks for nobody's approval, whoever sets the alias acknowledges the gates by it.
+
+        Raises: Refused, recorded, with all that is missing.
+        """
+        ref = ModelRef(model, version=version)
+        fitting = [p for p in self.promotions(model) if (p.level, p.version) == (level, version)]
+        if fitting:
+            return self.apply(fitting[-1].id, actor)
+        plan = self.plan(ref, level)
+        if plan.done:
+            return self.store.ledger(model, Question(events=nouns.MOVES, level=level, newest=1))[0]
+        if plan.allowed and not plan.asked:
+            done = self.settle(plan, actor, "set in MLflow")
+            if isinstance(done, LedgerEntry):
+                return done
+        failed = [f"{v.gate}: {v.reason}" for v in plan.verdicts if not v.passed]
+        if plan.asked:
+            failed.append(f"nobody has asked for it: towpath promote {ref} --to {level}")
+        self.refuse(actor, model, "set-alias", "; ".join(failed), version, level, plan.verdicts)
         raise Refused(
-            f"the ledger names no version of {name} that stood at {of} before", hint=f"towpath history {name}"
+            f"{ref} does not move to {level}: {'; '.join(failed)}", hint=f"towpath promote {ref} --to {level}"
         )
-    back = earlier[-1]
-    version = store.version(ModelRef(name, version=back.version))
-    same = Verdict(
-        "level", _same(back, version), f"what stood at {of} before", version.digest[:19] or "none", back.digest[:19]
-    )
-    return _judged(gather(store, version), level, ROLLED_BACK, stands, policy, entries, (same,))
 
+    def refuse(
+        self,
+        actor: str,
+        model: str,
+        what: str,
+        why: str,
+        version: int = 0,
+        level: str = "",
+        verdicts: tuple[Verdict, ...] = (),
+    ) -> None:
+        """Write down what somebody tried and was not let."""
+        digest = ""
+        if version:
+            try:
+                digest = self.store.version(ModelRef(model, version=version)).digest
+            except NotFound:
+                digest = ""
+        policy = self.policy().digest
+        said = Decision(model, nouns.REFUSED, level, version, None, actor, why, digest, policy, verdicts)
+        self.store.record(replace(said, details={"attempt": what}))
 
-def apply(store: ModelStore, plan: Plan, actor: str, reason: str) -> LedgerEntry:
-    """Do what an allowed plan says, or record that the gates refused it.
-
-    Raises: CouldNot when the level moved or the version changed since the plan was made.
-    """
-    event = plan.event if plan.allowed else REFUSED
-    return store.record(
-        Decision(
-            model=plan.version.name,
-            event=event,
-            level=plan.level,
-            version=plan.version.version,
-            previous=plan.stands,
-            actor=actor,
-            reason=reason,
-            digest=plan.version.digest,
-            policy=plan.policy,
-            verdicts=plan.verdicts,
+    def registered(self, version: ModelVersion, actor: str) -> LedgerEntry:
+        """Write down that the version was made, by whom, and with which evidence; once for the same."""
+        found = tuple(sha256_bytes(content) for _, content in self.store.evidence(version))
+        asked = Question(events=(nouns.REGISTERED,), version=version.version)
+        for known in self.store.ledger(version.name, asked):
+            if _same(known, version) and set(found) <= set(known.evidence):
+                return known
+        policy = self.policy().digest
+        said = Decision(
+            version.name, nouns.REGISTERED, "", version.version, None, actor, "", version.digest, policy, ()
         )
-    )
+        return self.store.record(replace(said, evidence=found))
 
+    def _authors(self, promotion: Promotion) -> tuple[str, ...]:
+        """Who is known to have made the version, by the time it was asked for or since."""
+        version = self.store.version(ModelRef(promotion.model, version=promotion.version))
+        return tuple(sorted({*promotion.authors, *self.store.authors(version)}))
 
-def gather(store: ModelStore, version: ModelVersion) -> Candidate:
-    """All that the gates may know; the files are read once, and digest, inspection and card are of these bytes."""
-    evidence = tuple(store.evidence(version))
-    with store.model_folder(version) as folder:
+    def _open(self, number: str, doing: str, actor: str) -> tuple[Promotion, int]:
+        """The request if it is open under the policy in force, and what was seen of the ledger before.
+
+        Raises: Refused, recorded; one that ran out of time, or whose policy is gone, is ended.
+        """
+        seen = self.store.seen(self.promotion(number).model)
+        promotion = self.promotion(number)
+        if promotion.is_open:
+            return promotion, seen
+        ended = f"it is {promotion.state}"
+        if promotion.state == "expired":
+            why = promotion.ended_reason or "its time is over"
+            ended = f"it is expired: {why}; ask anew"
+            if requests.folded(self.store.request(number)).is_open:  # nobody has written it down yet
+                self.store.record(_about(promotion, nouns.EXPIRED, "towpath", why), seen)
+        raise self._refused(promotion, actor, doing, ended)
+
+    def _refused(self, promotion: Promotion, actor: str, doing: str, why: str, plan: Plan | None = None) -> Refused:
+        said = replace(
+            _about(promotion, nouns.REFUSED, actor, why),
+            details={"attempt": doing, "request": promotion.id},
+            request="",
+            verdicts=plan.verdicts if plan else (),
+        )
+        self.store.record(said)
+        return Refused(
+            f"{actor} cannot {doing} request {promotion.id} ({promotion.ref} to {promotion.level}): {why}",
+            hint=f"towpath requests {promotion.id}",
+        )
+
+    def _signed(self, promotion: Promotion, policy: Policy, actor: str, role: str, signature: str) -> None:
+        """Raise Refused, recorded, unless the signature is the actor's own, to exactly this."""
+        from towpath_registry import consent
+
+        why = consent.lack(promotion, role, actor, signature, self._signers(policy), self._clock())
+        if why:
+            raise self._refused(promotion, actor, "approve", why)
+
+    def _planned(self, promotion: Promotion, seen: int) -> Plan:
+        """The request's plan, made anew. Raises: NotFound when its version is gone."""
+        if promotion.event == nouns.RETIRED:
+            plan = self.plan_retirement(promotion.model, promotion.level)
+        elif promotion.event == nouns.ROLLED_BACK:
+            plan = self.plan_rollback(promotion.model, promotion.level)
+        else:
+            plan = self.plan(ModelRef(promotion.model, version=promotion.version), promotion.level)
+        return replace(plan, seen=seen)
+
+    def _anew(self, plan: Plan) -> Plan:
+        if plan.event == nouns.RETIRED:
+            return self.plan_retirement(plan.version.name, plan.level)
+        if plan.event == nouns.ROLLED_BACK:
+            return self.plan_rollback(plan.version.name, plan.level)
+        return self.plan(ModelRef(plan.version.name, version=plan.version.version), plan.level)
+
+    def _do(self, plan: Plan, actor: str, reason: str, request: str, approvals: tuple[Approval, ...]) -> LedgerEntry:
+        days = self.policy().level(plan.level).review_days
+        review = {"review_by": stamp(self._clock() + timedelta(days=days))} if days else {}
+        said = _decision(plan, plan.event, actor, reason)
+        return self.store.record(replace(said, request=request, approvals=approvals, details=review), plan.seen)
+
+    def _judged(
+        self,
+        version: ModelVersion,
+        level: Level,
+        event: str,
+        stands: int | None,
+        policy: Policy,
+        seen: int,
+        before: tuple[Verdict, ...] = (),
+        as_of: datetime | None = None,
+    ) -> Plan:
+        candidate = self._candidate(version, policy, as_of)
+        said = [verdict for name, gate in level.gates.items() for verdict in gates.judge(name, gate, candidate)]
+        first = self._was_there(version, level.after)
+        nothing = () if said else (Verdict("level", False, level.name, "without any gate", "at least one gate"),)
+        plan = Plan(
+            version,
+            level.name,
+            event,
+            stands,
+            policy.digest,
+            (*before, *said, *first, *nothing),
+            asked=level.approvals,
+            evidence=tuple(read.sha256 for read in candidate.evidence),
+            authors=candidate.authors,
+            seen=seen,
+        )
+        return replace(plan, earlier=self._earlier(plan))
+
+    def _candidate(self, version: ModelVersion, policy: Policy, as_of: datetime | None) -> Candidate:
+        """All that the gates may know; digest, inspection and card are of the bytes that lie there now."""
+        inspected = self._inspection(version, policy)
+        recorded, signers = self.store.recorded(version), self._signers(policy)
+        now = as_of or self._clock()
+        read = tuple(
+            evidence.read(name, content, signers, recorded.get(sha256_bytes(content)), now)
+            for name, content in self.store.evidence(version)
+        )
+        return Candidate(
+            version,
+            inspected.digest,
+            inspected.format,
+            inspected.card,
+            read,
+            now=now,
+            rules=policy.evidence,
+            authors=self.store.authors(version),
+        )
+
+    def _inspection(self, version: ModelVersion, policy: Policy) -> Inspection:
+        """What the files say. Files whose every trace in the file system is unchanged are not read again."""
+        with self.store.model_folder(version) as folder:
+            key = (version.source, policy.digest, _traces(folder))
+            if key not in self._inspected:
+                self._inspected = {key: inspect(folder, policy), **dict(list(self._inspected.items())[:63])}
+            return self._inspected[key]
+
+    def _was_there(self, version: ModelVersion, level: str) -> tuple[Verdict, ...]:
+        """Whether the ledger shows this very version, with these bytes, at the level that comes before."""
+        if not level:
+            return ()
+        asked = Question(events=(nouns.PROMOTED, nouns.ROLLED_BACK), level=level, version=version.version)
+        moves = [entry for entry in self.store.ledger(version.name, asked) if _same(entry, version)]
+        got = f"there on {short(moves[-1].time)}" if moves else "never there"
+        return (Verdict("level", bool(moves), f"{version.ref} at {level}", got, f"at {level} first"),)
+
+    def _earlier(self, plan: Plan) -> int:
+        """How many requests for the same there were: a plan that was rejected does not come back under its old id."""
+        asked = Question(events=(nouns.REQUESTED,), level=plan.level, version=plan.version.version)
+        return sum(bool(entry.request) for entry in self.store.ledger(plan.version.name, asked))
+
+    def _stands(self, name: str, level: str) -> int | None:
         try:
-            files = model_files.read(folder)
-        except Refused:  # what may not lie there: the inspection says what it is
-            return Candidate(version, "", tuple(model_files.inspect(folder)), None, evidence)
+            return self.store.version(ModelRef(name, alias=level)).version
+        except NotFound:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What the files of a version say: their digest (empty if there is none), whether they may load, their card."""
+
+    digest: str
+    format: tuple[Verdict, ...]
+    card: str | None
+
+
+def inspect(folder: Path, policy: Policy) -> Inspection:
+    """Read the files once; digest, inspection and card are of these bytes."""
+    try:
+        files = model_files.read(folder)
+    except Refused:  # what may not lie there: the inspection says what it is
+        return Inspection("", tuple(model_files.inspect(folder)), None)
     card = files[CARD].decode(errors="replace") if CARD in files else None
-    inspected = tuple(model_files.examine(files)[0])
-    return Candidate(version, model_files.digest(files), inspected, card, evidence)
+    return Inspection(model_files.digest(files), tuple(model_files.examine(files, policy.loading.types())[0]), card)
 
 
-def _judged(
-    candidate: Candidate,
-    level: Level,
-    event: str,
-    stands: int | None,
-    policy: Policy,
-    entries: Sequence[LedgerEntry],
-    before: tuple[Verdict, ...] = (),
-) -> Plan:
-    said = [verdict for name, gate in level.gates.items() for verdict in gates.judge(name, gate, candidate)]
-    first = _was_there(candidate.version, level.after, entries)
-    nothing = () if said else (Verdict("level", False, level.name, "without any gate", "at least one gate"),)
-    return Plan(candidate.version, level.name, event, stands, policy.digest, (*before, *said, *first, *nothing))
+def open_text(missing: Sequence[Asked], policy: Policy) -> str:
+    """What is still to be approved, and who can: for people."""
+    parts = []
+    for asked in missing:
+        who = ", ".join(sorted(person.name for person in policy.people if asked.role in person.roles)) or "nobody yet"
+        parts.append(f"{asked.count} × {asked.role} ({who})")
+    return f"it waits for {' and '.join(parts)}"
 
 
-def _was_there(version: ModelVersion, level: str, entries: Sequence[LedgerEntry]) -> tuple[Verdict, ...]:
-    """Whether the ledger shows this very version, with these bytes, at the level that comes before."""
-    if not level:
-        return ()
-    moves = [entry for entry in entries if entry.level == level and entry.event in MOVES and _same(entry, version)]
-    got = f"there on {short(moves[-1].time)}" if moves else "never there"
-    return (Verdict("level", bool(moves), f"{version.ref} at {level}", got, f"at {level} first"),)
+def _decision(plan: Plan, event: str, actor: str, reason: str) -> Decision:
+    return Decision(
+        model=plan.version.name,
+        event=event,
+        level=plan.level,
+        version=plan.version.version,
+        previous=plan.stands,
+        actor=actor,
+        reason=reason,
+        digest=plan.version.digest,
+        policy=plan.policy,
+        verdicts=plan.verdicts,
+        evidence=plan.evidence,
+    )
+
+
+def _about(promotion: Promotion, event: str, actor: str, reason: str) -> Decision:
+    return Decision(
+        model=promotion.model,
+        event=event,
+        level=promotion.level,
+        version=promotion.version,
+        previous=promotion.previous,
+        actor=actor,
+        reason=reason,
+        digest=promotion.digest,
+        policy=promotion.policy,
+        verdicts=(),
+        request=promotion.id,
+    )
+
+
+def _again(once: Callable[[], T]) -> T:
+    """Try again when somebody else was faster: what is decided does not depend on where the alias stands."""
+    for _ in range(_TRIES - 1):
+        try:
+            return once()
+        except ChangedMeanwhile:
+            continue
+    return once()
+
+
+def _traces(folder: Path) -> tuple[object, ...]:
+    stats = ((path, path.stat()) for path in sorted(folder.rglob("*")))
+    return (str(folder), *((str(p), s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for p, s in stats))
 
 
 def _same(entry: LedgerEntry, version: ModelVersion) -> bool:
     return (entry.version, entry.digest) == (version.version, version.digest)
-
-
-def _stands(store: ModelStore, name: str, level: str) -> int | None:
-    try:
-        return store.version(ModelRef(name, alias=level)).version
-    except NotFound:
-        return None

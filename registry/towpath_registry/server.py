@@ -12,7 +12,7 @@ import contextlib
 import math
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -23,9 +23,18 @@ from towpath_core.errors import CouldNot, Mismatch, NotFound
 from towpath_core.refs import ModelRef
 from towpath_registry import evidence, ledger
 from towpath_registry.ledger import Link
-from towpath_registry.nouns import DIGEST, REQUESTED, Decision, LedgerEntry, ModelSummary, ModelVersion
+from towpath_registry.nouns import (
+    DIGEST,
+    REQUESTED,
+    RETIRED,
+    Decision,
+    LedgerEntry,
+    ModelSummary,
+    ModelVersion,
+    Question,
+)
 from towpath_registry.rest import Rest
-from towpath_registry.store import changed_meanwhile, no_model, no_version
+from towpath_registry.store import authors_in, changed_meanwhile, no_model, no_version, recorded_in
 
 _TAG = "towpath.ledger."
 _CHUNK = 4_800  # a registered model's tag holds 5,000 characters (the column's width), whatever the interface accepts
@@ -67,8 +76,42 @@ class ServerStore:
         version = found["model_version"]
         return _version(version, dict.fromkeys(version.get("aliases", ()), int(version["version"])))
 
-    def ledger(self, name: str) -> list[LedgerEntry]:
-        return [ledger.entry(link) for link in _links(self._model(name))]
+    def ledger(self, name: str, asked: Question | None = None) -> list[LedgerEntry]:
+        if not name:  # a plain server keeps nothing about itself
+            return []
+        entries = [ledger.entry(link) for link in _links(self._model(name))]
+        wanted = [entry for entry in entries if asked is None or asked.wants(entry)]
+        return wanted[-asked.newest :] if asked and asked.newest else wanted
+
+    def seen(self, name: str) -> int:
+        return len(_links(self._model(name)))
+
+    def request(self, number: str) -> list[LedgerEntry]:
+        return []
+
+    def open_requests(self, name: str = "") -> list[str]:
+        return []
+
+    def recorded(self, version: ModelVersion) -> Mapping[str, datetime]:
+        return recorded_in(self.ledger(version.name), version.digest)
+
+    def authors(self, version: ModelVersion) -> tuple[str, ...]:
+        return authors_in(self.ledger(version.name), version.digest)
+
+    def policy(self, digest: str) -> bytes | None:
+        return None
+
+    def adopt(
+        self,
+        decision: Decision,
+        content: bytes,
+        levels: Sequence[str],
+        seen: int | None = None,
+    ) -> LedgerEntry:
+        raise CouldNot(
+            "a plain MLflow server holds no policy: whoever may edit a model could change it",
+            hint="start it with towpath server",
+        )
 
     @contextlib.contextmanager
     def model_folder(self, version: ModelVersion) -> Iterator[Path]:
@@ -88,24 +131,26 @@ class ServerStore:
                     shutil.copyfileobj(source, copy, 1 << 20)
             yield folder
 
-    def evidence(self, version: ModelVersion) -> list[dict[str, Any]]:
+    def evidence(self, version: ModelVersion) -> list[tuple[str, bytes]]:
         if not self._run(version):
             return []
         listed = self._rest.get("artifacts/list", run_id=version.run_id, path=evidence.FOLDER).get("files", [])
-        statements = []
-        for path in sorted(file["path"] for file in listed if file["path"].endswith(".json")):
+        found = []
+        for path in sorted(file["path"] for file in listed if file["path"].endswith(evidence.SUFFIX)):
             with self._rest.stream("/get-artifact", path=path, run_uuid=version.run_id) as source:
-                statements.append(evidence.decoded(PurePosixPath(path).name, source.read(evidence.LARGEST + 1)))
-        return statements
+                found.append((PurePosixPath(path).name, source.read(evidence.LARGEST + 1)))
+        return found
 
     def metrics(self, version: ModelVersion) -> dict[str, float]:
         found = self._run(version).get("data", {}).get("metrics", [])
         values = {metric["key"]: float(metric["value"]) for metric in found}
         return {key: values[key] for key in sorted(values) if math.isfinite(values[key]) and abs(values[key]) < 1.7e308}
 
-    def record(self, decision: Decision) -> LedgerEntry:
+    def record(self, decision: Decision, seen: int | None = None) -> LedgerEntry:
         model = self._model(decision.model)
         links = _links(model)
+        if seen is not None and len(links) != seen:
+            raise changed_meanwhile(decision)
         if decision.moves:
             stands = _aliases(model).get(decision.level)
             judged = self.version(ModelRef(decision.model, version=decision.version))
@@ -163,6 +208,9 @@ class ServerStore:
                 self._rest.send("DELETE", "registered-models/delete-tag", name=name, key=key)
 
     def _set_alias(self, decision: Decision) -> None:
+        if decision.event == RETIRED:
+            self._rest.send("DELETE", "registered-models/alias", name=decision.model, alias=decision.level)
+            return
         content = {"name": decision.model, "alias": decision.level, "version": str(decision.version)}
         self._rest.send("POST", "registered-models/alias", **content)
 

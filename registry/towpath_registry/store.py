@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from towpath_core.clock import Clock, utc_now
 from towpath_core.errors import CouldNot, NotFound
 from towpath_core.refs import ModelRef
 from towpath_registry import places
-from towpath_registry.nouns import Decision, LedgerEntry, ModelSummary, ModelVersion
+from towpath_registry.nouns import (
+    ENDINGS,
+    REGISTERED,
+    REQUESTED,
+    Decision,
+    LedgerEntry,
+    ModelSummary,
+    ModelVersion,
+    Question,
+)
 
 
 class ModelStore(Protocol):
-    """Models, their versions, what was found out about them, and the ledger of their moves.
+    """Models, their versions, and what was found out about them.
 
     A store never makes a registry, a model or a version; whatever it cannot reach or read leaves as CouldNot.
     """
@@ -30,26 +40,59 @@ class ModelStore(Protocol):
     def version(self, ref: ModelRef) -> ModelVersion:
         """Raise NotFound for an unknown model, version or alias."""
 
-    def ledger(self, name: str) -> list[LedgerEntry]:
-        """The entries about a model, oldest first. Raises: NotFound, and Mismatch where the chain is broken."""
-
     def model_folder(self, version: ModelVersion) -> AbstractContextManager[Path]:
         """The version's packaged files, in a folder that is only to be read, and may be gone after the block."""
 
-    def evidence(self, version: ModelVersion) -> list[dict[str, Any]]:
-        """The statements that the version's run recorded, as they are."""
+    def evidence(self, version: ModelVersion) -> list[tuple[str, bytes]]:
+        """The envelopes that the version's run recorded, by their files' names, as they are; cut where too long."""
 
     def metrics(self, version: ModelVersion) -> dict[str, float]:
         """The last value of each metric of the version's run; NaN and infinite ones are left out."""
 
-    def record(self, decision: Decision) -> LedgerEntry:
-        """Append the decision to the ledger and, if it is a move, set its alias: both or neither.
 
-        Raises: CouldNot when the alias is not where the decision expected it, or the version is not the one judged.
+class Register(Protocol):
+    """The ledger of the models' moves, and what else is kept beside them."""
+
+    def ledger(self, name: str, asked: Question | None = None) -> list[LedgerEntry]:
+        """The entries about a model (about the registry: `""`), oldest first; without a question all, and verified.
+
+        Raises: NotFound, and Mismatch where the chain is broken.
         """
 
+    def seen(self, name: str) -> int:
+        """The number of the newest entry about the model or the registry, 0 for none; `record` compares it."""
 
-def open_store(environ: Mapping[str, str], clock: Clock = utc_now) -> ModelStore:
+    def request(self, number: str) -> list[LedgerEntry]:
+        """All entries of one request, oldest first; none for an unknown one."""
+
+    def open_requests(self, name: str = "") -> list[str]:
+        """The ids of the requests, of one model or of all, that nothing has ended, oldest first."""
+
+    def recorded(self, version: ModelVersion) -> Mapping[str, datetime]:
+        """Envelope (sha256:…) to the time at which the ledger first told of it, for those about the version's bytes."""
+
+    def authors(self, version: ModelVersion) -> tuple[str, ...]:
+        """Everybody who is known to have made the version, its run, or another version with the same bytes."""
+
+    def policy(self, digest: str) -> bytes | None:
+        """A policy that was once set here."""
+
+    def record(self, decision: Decision, seen: int | None = None) -> LedgerEntry:
+        """Append the decision to the ledger and, if it changes an alias, change it: both or neither.
+
+        Raises: CouldNot when the alias is not where the decision expected it, the version is not the one judged, or
+        there is a newer entry than `seen`.
+        """
+
+    def adopt(self, decision: Decision, content: bytes, levels: Sequence[str], seen: int | None = None) -> LedgerEntry:
+        """Record a new policy, keep its bytes and guard its levels, in one step. Raises: CouldNot."""
+
+
+class Store(ModelStore, Register, Protocol):
+    """A whole registry."""
+
+
+def open_store(environ: Mapping[str, str], clock: Clock = utc_now) -> Store:
     """The store that MLFLOW_TRACKING_URI or TOWPATH_HOME names; nothing is opened before it is asked."""
     path = places.database(environ)
     if path is None:
@@ -58,7 +101,7 @@ def open_store(environ: Mapping[str, str], clock: Clock = utc_now) -> ModelStore
         return ServerStore(places.tracking_uri(environ), environ, clock)
     from towpath_registry.embedded import EmbeddedStore
 
-    return EmbeddedStore(path, clock)
+    return EmbeddedStore(path, clock, environ=environ)
 
 
 def no_model(name: str, known: Iterable[str]) -> NotFound:
@@ -81,9 +124,39 @@ def no_version(ref: ModelRef, aliases: Iterable[str], latest: int | None) -> Not
     return NotFound(f"there is no version {ref}: {newest}", hint=f"towpath show {ref.name}")
 
 
-def changed_meanwhile(decision: Decision) -> CouldNot:
+class ChangedMeanwhile(CouldNot):
+    """What a decision was made in view of is no longer so."""
+
+
+def changed_meanwhile(decision: Decision) -> ChangedMeanwhile:
     """The error for a move whose alias or version is no longer what the decision saw."""
-    return CouldNot(
+    return ChangedMeanwhile(
         f"{decision.model} changed while {decision.level} was being decided; nothing was moved",
         hint="run the same command again: it decides anew",
     )
+
+
+def recorded_in(entries: Iterable[LedgerEntry], digest: str) -> dict[str, datetime]:
+    """What `Register.recorded` tells, found among all entries about a model."""
+    found: dict[str, datetime] = {}
+    for entry in entries:
+        for envelope in entry.evidence if entry.digest == digest else ():
+            found.setdefault(envelope, entry.time)
+    return found
+
+
+def authors_in(entries: Iterable[LedgerEntry], digest: str) -> tuple[str, ...]:
+    """What `Register.authors` tells, as far as the entries about a model know."""
+    return tuple(sorted({e.actor for e in entries if e.event == REGISTERED and digest and e.digest == digest}))
+
+
+def open_among(entries: Iterable[LedgerEntry], name: str) -> list[str]:
+    """What `Register.open_requests` tells, found among entries, oldest first."""
+    found: dict[str, None] = {}
+    for entry in entries:
+        if entry.request and name in ("", entry.model):
+            if entry.event == REQUESTED:
+                found[entry.request] = None
+            elif entry.event in ENDINGS:
+                found.pop(entry.request, None)
+    return list(found)

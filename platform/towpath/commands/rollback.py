@@ -24,8 +24,8 @@ def command(
 ) -> int:
     """Put the version back that stood at a level before.
 
-    A rollback is a promotion of an earlier version: the same gates judge it, and the ledger tells of it. Two rollbacks
-    go two versions back.
+    A rollback is a promotion of an earlier version: the same gates judge it, its evidence as of the day on which it was
+    put there, the same people approve it, and the ledger tells of it. Two rollbacks go two versions back.
 
     \b
     towpath rollback occupation-coder --to-previous
@@ -33,12 +33,10 @@ def command(
     """
     from towpath.promoting import settle
     from towpath_core.refs import check_name
-    from towpath_registry.policy import solo
-    from towpath_registry.promotion import plan_rollback
-    from towpath_registry.store import open_store
+    from towpath_registry.governing import desk
 
     if not to_previous:
         raise Misused("rollback to which version?", hint=f"towpath rollback {model} --to-previous")
-    store = open_store(os.environ)
-    made = plan_rollback(store, check_name(model), level, solo())
-    return settle(console, store, made, reason, dry_run=dry_run, yes=yes, verbose=verbose)
+    registry = desk(os.environ)
+    plan = registry.plan_rollback(check_name(model), level)
+    return settle(console, registry, plan, reason, dry_run=dry_run, yes=yes, verbose=verbose)

@@ -1,0 +1,182 @@
+"""Puts a registry's parts together: its store, the policy in force, whom it trusts, and its checkpoints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from towpath_core.clock import Clock, from_stamp, stamp, utc_now
+from towpath_core.errors import Mismatch, Misused, Refused
+from towpath_core.refs import ModelRef
+from towpath_registry import keys, nouns, trust
+from towpath_registry.actor import actor
+from towpath_registry.nouns import Decision, LedgerEntry, ModelVersion, Question
+from towpath_registry.policy import Policy, solo
+from towpath_registry.promotion import Plan, Promotions
+from towpath_registry.requests import Promotion
+from towpath_registry.store import Store, open_store
+from towpath_registry.trust import Revoked, Signer
+
+if TYPE_CHECKING:
+    from towpath_registry.keys import PublicKey
+
+
+class Desk(Protocol):
+    """Where moves are planned, asked for, approved and done: at this machine, or on a governed server.
+
+    On a server the actor is whoever it authenticates, whatever is said here.
+    """
+
+    def plan(self, ref: ModelRef, to: str) -> Plan: ...
+    def plan_rollback(self, name: str, of: str) -> Plan: ...
+    def plan_retirement(self, name: str, of: str) -> Plan: ...
+    def settle(self, plan: Plan, actor: str, reason: str) -> LedgerEntry | Promotion: ...
+    def promotions(self, model: str = "") -> list[Promotion]: ...
+    def promotion(self, number: str) -> Promotion: ...
+    def approve(self, number: str, actor: str, reason: str, role: str = "", signature: str = "") -> Promotion: ...
+    def reject(self, number: str, actor: str, reason: str) -> Promotion: ...
+    def cancel(self, number: str, actor: str, reason: str) -> Promotion: ...
+    def apply(self, number: str, actor: str, reason: str = "") -> LedgerEntry: ...
+    def policy(self) -> Policy: ...
+    def set_policy(self, policy: Policy, actor: str, reason: str) -> LedgerEntry: ...
+    def registered(self, version: ModelVersion, actor: str) -> LedgerEntry: ...
+
+
+def desk(environ: Mapping[str, str], clock: Clock = utc_now) -> Desk:
+    """The desk of the registry that MLFLOW_TRACKING_URI or TOWPATH_HOME names."""
+    return LocalDesk(open_store(environ, clock), clock, trust.own(environ))
+
+
+def signature(environ: Mapping[str, str], at: Desk, number: str, role: str) -> str:
+    """The signature of a yes with the key at hand, where the level wants one; else nothing."""
+    from towpath_registry import consent
+
+    promotion = at.promotion(number)
+    if not at.policy().level(promotion.level).signed_approvals:
+        return ""
+    return consent.sign(promotion, role, keys.home_key(environ, keys.EVIDENCE))
+
+
+class LocalDesk(Promotions):
+    """The desk over a store that this process reads and writes itself.
+
+    `own` are the keys of a person who works alone. A registry that people share (`shared`) has a policy that they set,
+    the very first one by somebody whom `first` lets.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        own: tuple[Signer, ...],
+        *,
+        shared: bool = False,
+        first: Callable[[str], bool] = lambda _actor: True,
+    ) -> None:
+        super().__init__(
+            store,
+            clock,
+            policy=lambda: in_force(store, shared=shared),
+            signers=lambda policy: own_signers(store, own) if policy.own_keys else policy.signers,
+        )
+        self._shared, self._first = shared, first
+
+    def set_policy(self, policy: Policy, actor: str, reason: str) -> LedgerEntry:
+        """Put a policy in force. Raises: Refused, recorded, for whom the policy in force does not let."""
+        return set_policy(self.store, policy, actor, reason, shared=self._shared, first=self._first)
+
+
+def in_force(store: Store, *, shared: bool = False) -> Policy:
+    """The policy that was set last, else solo. Raises: Refused for a shared registry where nobody set one."""
+    last = store.ledger("", Question(events=(nouns.POLICY_SET,), newest=1))
+    if not last:
+        if shared:
+            raise Refused(
+                "this server has no policy yet, so nothing may move on it",
+                hint="an admin sets one: towpath policy init team, fill it in, towpath policy set",
+            )
+        return solo()
+    content = store.policy(last[0].policy)
+    if content is None:
+        raise Mismatch("the policy in force is not in the registry any more", hint="towpath audit")
+    try:
+        return Policy.of(json.loads(content))
+    except Misused as error:
+        raise Mismatch(f"the policy in force cannot be read: {error.message}", hint="towpath policy check") from error
+
+
+def set_policy(
+    store: Store,
+    policy: Policy,
+    by: str,
+    reason: str,
+    *,
+    shared: bool = False,
+    first: Callable[[str], bool] = lambda _actor: True,
+) -> LedgerEntry:
+    """Put a policy in force, judged by the one before; `first` tells whether `by` may set the very first one.
+
+    Raises: Refused, recorded, for whom the policy in force does not let.
+    """
+    seen = store.seen("")
+    earlier = store.ledger("", Question(events=(nouns.POLICY_SET,), newest=1))
+    before = in_force(store, shared=shared) if earlier or not shared else None
+    if shared and policy.own_keys:
+        raise Refused(
+            "a policy that trusts whoever works at the machine is not for a shared registry",
+            hint="towpath policy init team",
+        )
+    holder = before.person(by) if before else None
+    allowed = first(by) if before is None else before.policy_role in ("", *(holder.roles if holder else ()))
+    told = {"name": policy.name, "version": str(policy.version), "before": before.digest if before else ""}
+    said = Decision("", nouns.POLICY_SET, "", 0, None, by, reason, "", policy.digest, (), details=told)
+    if not allowed:
+        who = before.policy_role if before else "an admin of the server"
+        store.record(replace(said, event=nouns.REFUSED, reason=f"only {who} may set the policy"))
+        raise Refused(f"{by} may not set the policy: only {who} may")
+    return store.adopt(said, policy.canonical, [level.name for level in policy.levels], seen)
+
+
+def own_signers(store: Store, own: tuple[Signer, ...]) -> tuple[Signer, ...]:
+    """The keys of a registry that one person works with: those that its ledger tells of, else those at hand."""
+    events = store.ledger("", Question(events=(nouns.KEY_ADDED, nouns.KEY_REVOKED)))
+    if not events:
+        return own
+    found: dict[str, Signer] = {}
+    for event in events:
+        public = keys.PublicKey.of(event.details["public"])
+        if event.event == nouns.KEY_ADDED:
+            found[public.id] = own_signer(public, event.actor, from_stamp(event.details["since"]))
+        elif public.id in found:
+            known = found[public.id]
+            gone = Revoked(event.time, event.details["reason"])
+            found[public.id] = Signer(known.name, known.owner, public, known.may, known.since, known.until, gone)
+    return tuple(found.values())
+
+
+def own_signer(public: PublicKey, owner: str, since: datetime) -> Signer:
+    return Signer(public.id[:8], owner, public, (trust.ANY,), since)
+
+
+def trust_own_key(environ: Mapping[str, str], store: Store, clock: Clock = utc_now) -> None:
+    """Write the key at hand into the ledger of a registry that one person works with, if it has none yet."""
+    if store.ledger("", Question(events=(nouns.KEY_ADDED,), newest=1)):
+        return
+    public = keys.home_key(environ, keys.EVIDENCE).public
+    add_key(store, public, actor(environ), clock(), "made on first use")
+
+
+def add_key(store: Store, public: PublicKey, by: str, now: datetime, reason: str) -> LedgerEntry:
+    told = {"public": public.text, "id": public.id, "since": stamp(now)}
+    said = Decision("", nouns.KEY_ADDED, "", 0, None, by, reason, "", in_force(store).digest, (), details=told)
+    return store.record(said, store.seen(""))
+
+
+def revoke_key(store: Store, public: PublicKey, by: str, reason: str, why: str) -> LedgerEntry:
+    """`reason` is `left`, which keeps what was signed before, or `compromise`, which voids all of it."""
+    told = {"public": public.text, "id": public.id, "reason": reason}
+    said = Decision("", nouns.KEY_REVOKED, "", 0, None, by, why, "", in_force(store).digest, (), details=told)
+    return store.record(said, store.seen(""))
