@@ -23,6 +23,7 @@ from towpath_core.refs import ModelRef
 from towpath_core.verdicts import Verdict, all_passed
 from towpath_registry import evidence, gates, nouns, requests
 from towpath_registry.approvals import eligible, open_approvals
+from towpath_registry.evidence import Read
 from towpath_registry.gates import Candidate
 from towpath_registry.ledger import standing
 from towpath_registry.nouns import Approval, Decision, LedgerEntry, ModelVersion, Question
@@ -346,6 +347,10 @@ class Promotions:
         )
         return self.store.record(replace(said, evidence=found))
 
+    def evidence(self, version: ModelVersion) -> tuple[Read, ...]:
+        """What each envelope of the version's run proves now, to those whom the policy in force trusts."""
+        return self._read(version, self.policy(), self._clock())
+
     def _authors(self, promotion: Promotion) -> tuple[str, ...]:
         """Who is known to have made the version, by the time it was asked for or since."""
         version = self.store.version(ModelRef(promotion.model, version=promotion.version))
@@ -444,21 +449,23 @@ class Promotions:
     def _candidate(self, version: ModelVersion, policy: Policy, as_of: datetime | None) -> Candidate:
         """All that the gates may know; digest, inspection and card are of the bytes that lie there now."""
         inspected = self._inspection(version, policy)
-        recorded, signers = self.store.recorded(version), self._signers(policy)
         now = as_of or self._clock()
-        read = tuple(
-            evidence.read(name, content, signers, recorded.get(sha256_bytes(content)), now)
-            for name, content in self.store.evidence(version)
-        )
         return Candidate(
             version,
             inspected.digest,
             inspected.format,
             inspected.card,
-            read,
+            self._read(version, policy, now),
             now=now,
             rules=policy.evidence,
             authors=self.store.authors(version),
+        )
+
+    def _read(self, version: ModelVersion, policy: Policy, now: datetime) -> tuple[Read, ...]:
+        recorded, signers = self.store.recorded(version), self._signers(policy)
+        return tuple(
+            evidence.read(name, content, signers, recorded.get(sha256_bytes(content)), now)
+            for name, content in self.store.evidence(version)
         )
 
     def _inspection(self, version: ModelVersion, policy: Policy) -> Inspection:
