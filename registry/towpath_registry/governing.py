@@ -52,6 +52,16 @@ def desk(environ: Mapping[str, str], clock: Clock = utc_now) -> Desk:
     return LocalDesk(open_store(environ, clock), clock, trust.own(environ))
 
 
+def policy_in_force(environ: Mapping[str, str]) -> Policy:
+    """The policy of the registry that the environment names."""
+    return desk(environ).policy()
+
+
+def set_policy(environ: Mapping[str, str], policy: Policy, reason: str) -> LedgerEntry:
+    """Put a policy in force there. Raises: Refused, recorded, for whom the policy in force does not let."""
+    return desk(environ).set_policy(policy, actor(environ), reason)
+
+
 def signature(environ: Mapping[str, str], at: Desk, number: str, role: str) -> str:
     """The signature of a yes with the key at hand, where the level wants one; else nothing."""
     from towpath_registry import consent
@@ -88,7 +98,7 @@ class LocalDesk(Promotions):
 
     def set_policy(self, policy: Policy, actor: str, reason: str) -> LedgerEntry:
         """Put a policy in force. Raises: Refused, recorded, for whom the policy in force does not let."""
-        return set_policy(self.store, policy, actor, reason, shared=self._shared, first=self._first)
+        return put_in_force(self.store, policy, actor, reason, shared=self._shared, first=self._first)
 
 
 def in_force(store: Store, *, shared: bool = False) -> Policy:
@@ -110,7 +120,7 @@ def in_force(store: Store, *, shared: bool = False) -> Policy:
         raise Mismatch(f"the policy in force cannot be read: {error.message}", hint="towpath policy check") from error
 
 
-def set_policy(
+def put_in_force(
     store: Store,
     policy: Policy,
     by: str,

@@ -11,6 +11,8 @@ import pytest
 
 from registry_world import (
     METRICS,
+    SIGNERS,
+    START,
     EmbeddedWorld,
     MemoryWorld,
     MlflowWorld,
@@ -22,6 +24,7 @@ from towpath_core.digests import dir_hash
 from towpath_core.errors import CouldNot, NotFound
 from towpath_core.refs import ModelRef
 from towpath_core.verdicts import Verdict
+from towpath_registry import evidence
 from towpath_registry.nouns import PROMOTED, REFUSED, REQUESTED, Decision, LedgerEntry, ModelVersion
 
 
@@ -148,16 +151,13 @@ def test_evidence_and_metrics_are_those_of_the_versions_run(world: World, name: 
     version = world.add(material(2), name)
 
     assert world.store.metrics(version) == METRICS
-    kinds = {statement["predicate"]["kind"] for statement in world.store.evidence(version)}
-    assert kinds == {"data-checks", "quality"}
-    assert all(
-        f"sha256:{statement['subject'][0]['digest']['dirHash']}" == version.digest
-        for statement in world.store.evidence(version)
-    )
+    read = [evidence.read(file, content, SIGNERS, None, START) for file, content in world.store.evidence(version)]
+    assert {found.kind for found in read} == {"data-checks", "quality", "documentation"}
+    assert {found.statement.digest for found in read if found.statement} == {version.digest}
 
 
 def test_a_version_without_evidence_has_none(world: World, name: str) -> None:
-    version = world.add(material(checked=None, judged=None), name)
+    version = world.add(material(checked=None, judged=None, documented=None), name)
     assert world.store.evidence(version) == []
 
 

@@ -37,7 +37,9 @@ from towpath_registry.evidence import Documented
 from towpath_registry.keys import PrivateKey
 from towpath_registry.memory import MemoryStore
 from towpath_registry.nouns import ModelVersion
-from towpath_registry.store import ModelStore, open_store
+from towpath_registry.policy import Policy, solo
+from towpath_registry.promotion import Promotions
+from towpath_registry.store import Store, open_store
 from towpath_registry.trust import ANY, Signer
 
 NAME = "occupation-coder"
@@ -197,7 +199,7 @@ def hold_key(home: Path) -> None:
 class World(Protocol):
     """A registry that tests can put versions into."""
 
-    store: ModelStore
+    store: Store
 
     def add(self, made: Material, name: str = NAME) -> ModelVersion:
         """Register the material as the next version."""
@@ -209,7 +211,7 @@ class World(Protocol):
 class MemoryWorld:
     def __init__(self, folder: Path, clock: Ticking | None = None) -> None:
         self.memory = MemoryStore(clock or Ticking())
-        self.store: ModelStore = self.memory
+        self.store: Store = self.memory
         self._folder, self._clock = folder, clock or Ticking()
 
     def add(self, made: Material, name: str = NAME) -> ModelVersion:
@@ -283,11 +285,29 @@ class EmbeddedWorld:
         return self.store.version(ModelRef(name, version=number))
 
     def move_alias(self, name: str, alias: str, version: int) -> None:
-        with contextlib.closing(sqlite3.connect(self.database)) as rows, rows:
+        with unguarded(self.database) as rows:
             rows.execute(
                 "INSERT OR REPLACE INTO registered_model_aliases(name, alias, version) VALUES(?, ?, ?)",
                 (name, alias, version),
             )
+
+
+@contextlib.contextmanager
+def unguarded(database: Path) -> Iterator[sqlite3.Connection]:
+    """As the file's owner does who takes our triggers away, and puts them back so that nobody sees it."""
+    with contextlib.closing(sqlite3.connect(database)) as rows, rows:
+        ours = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'towpath_%'"
+        triggers = dict(rows.execute(ours).fetchall())
+        for trigger in triggers:
+            rows.execute(f"DROP TRIGGER {trigger}")
+        yield rows
+        for text in triggers.values():
+            rows.execute(text)
+
+
+def promotions(world: World, policy: Policy | None = None, clock: Ticking | None = None) -> Promotions:
+    """Who decides in this world, under the policy, else solo; everybody trusts the tester."""
+    return Promotions(world.store, clock or Ticking(), lambda: policy or solo(), lambda _: SIGNERS)
 
 
 class MlflowWorld:
@@ -327,6 +347,11 @@ class MlflowWorld:
     def move_alias(self, name: str, alias: str, version: int) -> None:
         from mlflow import MlflowClient
 
+        if (path := places.database(self.environ)) is not None:
+            with unguarded(path) as rows:
+                moved = "INSERT OR REPLACE INTO registered_model_aliases(name, alias, version) VALUES(?, ?, ?)"
+                rows.execute(moved, (name, alias, version))
+            return
         MlflowClient(self.uri, self.uri).set_registered_model_alias(name, alias, str(version))
 
 

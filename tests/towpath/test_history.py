@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from registry_world import NAME, EmbeddedWorld, material
+from registry_world import NAME, EmbeddedWorld, material, unguarded
 from towpath_core.verdicts import Verdict
 from towpath_registry.nouns import PROMOTED, REFUSED, ROLLED_BACK, Decision, ModelVersion
 
@@ -77,7 +77,7 @@ def test_an_alias_that_was_moved_past_towpath_is_noted(towpath: Towpath, world: 
 
 def test_an_alias_that_was_removed_past_towpath_is_noted(towpath: Towpath, world: EmbeddedWorld) -> None:
     world.store.record(decision(world.add(material(1)), PROMOTED, None))
-    with closing(sqlite3.connect(world.database)) as rows, rows:
+    with unguarded(world.database) as rows:
         rows.execute("DELETE FROM registered_model_aliases")
     assert "Note: production was removed, which no entry tells of" in towpath("history", NAME).out
 

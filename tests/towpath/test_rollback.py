@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from registry_world import NAME, EmbeddedWorld, material
+from registry_world import NAME, EmbeddedWorld, material, promotions
 from towpath_core.refs import ModelRef
-from towpath_registry.policy import solo
-from towpath_registry.promotion import apply, plan
 
 if TYPE_CHECKING:
     from tests.conftest import Towpath
@@ -21,7 +19,7 @@ def world(home: Path) -> EmbeddedWorld:
     for number in (1, 2):
         world.add(material(number))
         for level in ("staging", "production"):
-            apply(world.store, plan(world.store, ModelRef(NAME, version=number), level, solo()), "ann", "")
+            promotions(world).settle(promotions(world).plan(ModelRef(NAME, version=number), level), "ann", "")
     return world
 
 
