@@ -222,9 +222,8 @@ class Promotions:
             given, authors = promotion.approvals, self._authors(promotion)
             if any(a.by == actor and role in ("", a.role) for a in given):
                 return promotion
-            said = eligible(actor, role, level, policy, given, promotion.requester, authors)
-            if not said.passed:
-                raise self._refused(promotion, actor, "approve", said.reason)
+            if why := self.objection(promotion, actor, "approve", role):
+                raise self._refused(promotion, actor, "approve", why)
             if level.signed_approvals:
                 self._signed(promotion, policy, actor, role, signature)
             yes = Approval(actor, role, self._clock())
@@ -242,10 +241,8 @@ class Promotions:
 
         def once() -> Promotion:
             promotion, seen = self._open(number, "reject", actor)
-            policy = self.policy()
-            asked = {a.role for a in policy.level(promotion.level).approvals}
-            if not any(person.name == actor and asked & set(person.roles) for person in policy.people):
-                raise self._refused(promotion, actor, "reject", f"{actor} is none of {', '.join(sorted(asked))}")
+            if why := self.objection(promotion, actor, "reject"):
+                raise self._refused(promotion, actor, "reject", why)
             self.store.record(_about(promotion, nouns.REJECTED, actor, reason), seen)
             return self.promotion(number)
 
@@ -256,10 +253,8 @@ class Promotions:
 
         def once() -> Promotion:
             promotion, seen = self._open(number, "cancel", actor)
-            policy = self.policy()
-            may = {person.name for person in policy.people if policy.policy_role in person.roles}
-            if actor != promotion.requester and actor not in may:
-                raise self._refused(promotion, actor, "cancel", f"{promotion.requester} asked for it, not {actor}")
+            if why := self.objection(promotion, actor, "cancel"):
+                raise self._refused(promotion, actor, "cancel", why)
             self.store.record(_about(promotion, nouns.CANCELLED, actor, reason), seen)
             return self.promotion(number)
 
@@ -271,12 +266,8 @@ class Promotions:
         Raises: Refused, recorded, while something is missing; CouldNot when the level moved since it was asked for.
         """
         promotion, seen = self._open(number, "apply", actor)
-        policy = self.policy()
-        if promotion.missing:
-            raise self._refused(promotion, actor, "apply", promotion.waits_for)
-        known = {promotion.requester, *(person.name for person in policy.people)}
-        if actor not in known:
-            raise self._refused(promotion, actor, "apply", f"{actor} is not in the policy, and did not ask for it")
+        if why := self.objection(promotion, actor, "apply"):
+            raise self._refused(promotion, actor, "apply", why)
         plan = self._planned(promotion, seen)
         if not plan.allowed or plan.done:
             failed = [v.reason for v in plan.verdicts if not v.passed] or ["it is there already"]
@@ -286,6 +277,26 @@ class Promotions:
             what = f"what stands at {promotion.level}" if same else "the version"
             raise self._refused(promotion, actor, "apply", f"{what} changed since it was asked for: ask anew")
         return self._do(plan, actor, reason or promotion.reason, number, promotion.approvals)
+
+    def objection(self, promotion: Promotion, actor: str, doing: str, role: str = "") -> str:
+        """Why somebody may not `approve`, `reject`, `cancel` or `apply` an open request; empty if they may."""
+        policy = self.policy()
+        level, person = policy.level(promotion.level), policy.person(actor)
+        roles = set(person.roles) if person else set()
+        if doing == "approve":
+            authors = self._authors(promotion)
+            said = eligible(actor, role, level, policy, promotion.approvals, promotion.requester, authors)
+            return "" if said.passed else said.reason
+        if doing == "reject":
+            asked = {a.role for a in level.approvals}
+            return "" if asked & roles else f"{actor} is none of {', '.join(sorted(asked))}"
+        if doing == "cancel":
+            may = actor == promotion.requester or policy.policy_role in roles
+            return "" if may else f"{promotion.requester} asked for it, not {actor}"
+        if promotion.missing:
+            return promotion.waits_for
+        known = person is not None or actor == promotion.requester
+        return "" if known else f"{actor} is not in the policy, and did not ask for it"
 
     def move(self, actor: str, model: str, level: str, version: int) -> LedgerEntry:
         """What setting an alias by MLflow means: the one complete request for exactly this is done, or nothing.
