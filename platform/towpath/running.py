@@ -27,6 +27,7 @@ from towpath_core.files import read_json, write_json
 from towpath_core.verdicts import Verdict
 from towpath_registry import evidence
 from towpath_registry.actor import actor
+from towpath_registry.governing import record_registered
 from towpath_registry.mlflow_door import warm_up
 from towpath_registry.mlflow_views import run_link
 from towpath_registry.places import artifacts, ensure_home, tracking_uri
@@ -92,6 +93,7 @@ def run(
         findings = tuple(Verdict(**finding) for finding in measured["findings"])
         versions = provenance(project, measured["threshold"]["value"])
         if not experiment and (known := _known(project.name, digest, versions, environ)):
+            record_registered(environ, project.name, known.version)  # in case a run was killed just before
             return Result(project.name, known.version, known.run_id, False, findings, measured, outcome.stages)
         for difference in differences:
             say(f"  note: {difference}")
@@ -184,7 +186,9 @@ def _write(made: Made, environ: Mapping[str, str]) -> tuple[str, int | None]:
     tags = {f"towpath.{key}": value for key, value in made.versions.items()}
     tags |= {"towpath.digest": made.digest, "towpath.task": project.settings.task}
     link = run_link(experiment_id, run_id)
-    return run_id, tracking.register(project.name, model_id, run_id, tags, _description(made, link))
+    version = tracking.register(project.name, model_id, run_id, tags, _description(made, link))
+    record_registered(environ, project.name, version)
+    return run_id, version
 
 
 def _record(made: Made, points: list[Point], folder: Path) -> RunRecord:

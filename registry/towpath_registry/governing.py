@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from towpath_core.clock import Clock, from_stamp, stamp, utc_now
@@ -13,7 +14,11 @@ from towpath_core.errors import Mismatch, Misused, Refused
 from towpath_core.refs import ModelRef
 from towpath_registry import keys, nouns, trust
 from towpath_registry.actor import actor
+from towpath_registry.database import Databases
+from towpath_registry.database_store import DatabaseStore
 from towpath_registry.evidence import Read
+from towpath_registry.local_files import LocalFiles
+from towpath_registry.notary import HomeNotary
 from towpath_registry.nouns import Decision, LedgerEntry, ModelVersion, Question
 from towpath_registry.policy import Policy, solo
 from towpath_registry.promotion import Plan, Promotions
@@ -30,6 +35,8 @@ class Desk(Protocol):
 
     On a server the actor is whoever it authenticates, whatever is said here.
     """
+
+    store: Store
 
     def plan(self, ref: ModelRef, to: str) -> Plan: ...
     def plan_rollback(self, name: str, of: str) -> Plan: ...
@@ -50,6 +57,26 @@ class Desk(Protocol):
 def desk(environ: Mapping[str, str], clock: Clock = utc_now) -> Desk:
     """The desk of the registry that MLFLOW_TRACKING_URI or TOWPATH_HOME names."""
     return LocalDesk(open_store(environ, clock), clock, trust.own(environ))
+
+
+def server_desk(
+    databases: Databases,
+    artifacts: Path,
+    environ: Mapping[str, str],
+    clock: Clock = utc_now,
+    workspace: str = nouns.WORKSPACE,
+    *,
+    shared: bool,
+    first: Callable[[str], bool] = lambda _actor: False,
+) -> LocalDesk:
+    """The desk of a server over its database and the folder of its artifacts, out of which nothing is ever read.
+
+    `shared`: people log in, and `first` says who of them may set the first policy; else one person works alone. The
+    key of the ledger is that of the home in `environ`.
+    """
+    files = LocalFiles(artifacts, only_inside=shared)
+    store = DatabaseStore(databases, files, clock, HomeNotary(environ), workspace)
+    return LocalDesk(store, clock, () if shared else trust.own(environ), shared=shared, first=first)
 
 
 def policy_in_force(environ: Mapping[str, str]) -> Policy:
@@ -171,6 +198,15 @@ def own_signers(store: Store, own: tuple[Signer, ...]) -> tuple[Signer, ...]:
 
 def own_signer(public: PublicKey, owner: str, since: datetime) -> Signer:
     return Signer(public.id[:8], owner, public, (trust.ANY,), since)
+
+
+def record_registered(environ: Mapping[str, str], name: str, version: int, clock: Clock = utc_now) -> None:
+    """Write down who made a version, and with which evidence; and, where one person works alone, with which key."""
+    at = desk(environ, clock)
+    by = actor(environ)
+    if isinstance(at, LocalDesk) and at.policy().own_keys:
+        trust_own_key(environ, at.store, clock)
+    at.registered(at.store.version(ModelRef(name, version=version)), by)
 
 
 def trust_own_key(environ: Mapping[str, str], store: Store, clock: Clock = utc_now) -> None:

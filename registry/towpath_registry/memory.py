@@ -19,6 +19,8 @@ from towpath_registry.store import authors_in, changed_meanwhile, no_model, no_v
 class MemoryStore:
     """Starts empty; `add` registers a version."""
 
+    governed = True
+
     def __init__(self, clock: Clock = utc_now) -> None:
         self._clock = clock
         self._versions: dict[str, list[ModelVersion]] = {}

@@ -51,7 +51,13 @@ class ModelStore(Protocol):
 
 
 class Register(Protocol):
-    """The ledger of the models' moves, and what else is kept beside them."""
+    """The ledger of the models' moves, and what else is kept beside them.
+
+    `governed` where it also keeps what is about itself: policies, keys, requests.
+    """
+
+    @property
+    def governed(self) -> bool: ...
 
     def ledger(self, name: str, asked: Question | None = None) -> list[LedgerEntry]:
         """The entries about a model (about the registry: `""`), oldest first; without a question all, and verified.
