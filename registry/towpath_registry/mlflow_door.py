@@ -241,7 +241,7 @@ def _dataset(source: Source) -> Any:
     from mlflow.data.meta_dataset import MetaDataset
     from mlflow.entities import DatasetInput, InputTag
 
-    where: Any = HTTPDatasetSource(source.where)  # type: ignore[no-untyped-call]
+    where: Any = HTTPDatasetSource(source.where)
     known = MetaDataset(where, name=source.name, digest=source.digest[:36])  # type: ignore[abstract]
     return DatasetInput(known._to_mlflow_entity(), [InputTag("mlflow.data.context", "training")])  # noqa: SLF001
 
