@@ -11,7 +11,7 @@ import fcntl
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,10 +23,11 @@ from towpath.project import FILE, Project
 from towpath_core.clock import Clock, short
 from towpath_core.digests import dir_hash, sha256_file
 from towpath_core.errors import CouldNot, NotFound, Refused
-from towpath_core.files import read_json, write_json
+from towpath_core.files import read_json
 from towpath_core.verdicts import Verdict
-from towpath_registry import evidence
+from towpath_registry import dsse, evidence, keys
 from towpath_registry.actor import actor
+from towpath_registry.evidence import Documented
 from towpath_registry.governing import record_registered
 from towpath_registry.mlflow_door import warm_up
 from towpath_registry.mlflow_views import run_link
@@ -34,6 +35,7 @@ from towpath_registry.places import artifacts, ensure_home, tracking_uri
 from towpath_registry.store import open_store
 
 if TYPE_CHECKING:
+    from towpath_registry.keys import PrivateKey
     from towpath_registry.mlflow_door import Point, RunRecord
     from towpath_registry.nouns import ModelVersion
 
@@ -81,6 +83,8 @@ def run(
     differences = environment.differences(project.path("requirements.lock"))
     if not experiment:
         _refuse_dirty(project)
+    # before the work: it may ask for a passphrase. An experiment proves nothing, and nobody signs that it does.
+    key = None if experiment else keys.home_key(environ, keys.EVIDENCE)
     started = clock()
     with _alone(project):
         outcome = pipeline.repro(project, on_line=_warming_up(say))
@@ -99,7 +103,7 @@ def run(
             say(f"  note: {difference}")
         by = actor(environ)
         made = Made(project, outcome, digest, versions, measured, findings, experiment, by, started, clock())
-        run_id, version = _write(made, environ)
+        run_id, version = _write(made, key, environ)
     return Result(project.name, version, run_id, True, findings, measured, outcome.stages)
 
 
@@ -164,7 +168,7 @@ def _known(name: str, digest: str, versions: Mapping[str, str], environ: Mapping
     return next((v for v in listed if all(v.tags.get(key) == value for key, value in same.items())), None)
 
 
-def _write(made: Made, environ: Mapping[str, str]) -> tuple[str, int | None]:
+def _write(made: Made, key: PrivateKey | None, environ: Mapping[str, str]) -> tuple[str, int | None]:
     """The run's id and the version's number; the version is made last, so an interrupted write leaves none."""
     from towpath_registry.mlflow_door import Point, Tracking
 
@@ -178,7 +182,8 @@ def _write(made: Made, environ: Mapping[str, str]) -> tuple[str, int | None]:
     with tempfile.TemporaryDirectory(prefix="towpath-run-") as temporary:
         folder = Path(temporary)
         _gather(project, folder)
-        _write_evidence(made, folder / evidence.FOLDER)
+        if key:
+            _write_evidence(made, key, folder / evidence.FOLDER)
         run_id = tracking.log_run(experiment_id, _record(made, points, folder))
     model_id = tracking.log_model(experiment_id, run_id, project.name, project.package, points)
     if made.experiment:
@@ -228,19 +233,22 @@ def _put(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _write_evidence(made: Made, folder: Path) -> None:
-    project = made.project
+def _write_evidence(made: Made, key: PrivateKey, folder: Path) -> None:
+    """One signed envelope for each kind; what it speaks of, it names by digest, so that it dies when that changes."""
+    folder.mkdir()
+    project, settings = made.project, made.project.settings
     outputs = pipeline.outputs(pipeline.lock(project))
-    data = project.settings.data
-    inputs = {path: outputs[path] for path in (data.prepared, data.splits) if path in outputs}
-    inputs["dvc.lock"] = made.versions["pipeline"]
-    checks = checked(project)
-    said = {
-        "quality": (made.findings, made.measured["flat"]),
-        "data-checks": (checks, {"findings": float(len(checks))}),
+    inputs = {path: outputs[path] for path in (settings.data.prepared, settings.data.splits) if path in outputs}
+    versions = {"dvc.lock": "pipeline", "params.yaml": "params", "requirements.lock": "environment", "commit": "commit"}
+    inputs |= {name: made.versions[version] for name, version in versions.items()}
+    checks, documented = checked(project), _documented(project)
+    said: dict[str, tuple[Sequence[Verdict], Mapping[str, float | None], Documented | None]] = {
+        evidence.QUALITY: (made.findings, made.measured["flat"], None),
+        evidence.DATA_CHECKS: (checks, {"findings": float(len(checks))}, None),
+        evidence.DOCUMENTATION: ((_recorded(documented),), {}, documented),
     }
-    for kind, (findings, measures) in said.items():
-        content = evidence.statement(
+    for kind, (findings, measures, content) in said.items():
+        payload = evidence.statement(
             kind,
             model=project.name,
             digest=made.digest,
@@ -249,8 +257,21 @@ def _write_evidence(made: Made, folder: Path) -> None:
             inputs=inputs,
             made=made.ended,
             by=made.by,
+            documented=content,
         )
-        write_json(folder / f"{kind}.json", content)
+        (folder / f"{kind}{evidence.SUFFIX}").write_bytes(dsse.seal(payload, key))
+
+
+def _documented(project: Project) -> Documented:
+    owners = project.settings.owners.model_dump()
+    return Documented(owners, owners.pop("next_review"), project.settings.scope.model_dump())
+
+
+def _recorded(said: Documented) -> Verdict:
+    """Whether that is enough is for the gates to say; here it is written down, empty or not."""
+    filled = sum(bool(text.strip()) for text in (*said.owners.values(), *said.scope.values()))
+    got = f"{filled} of {len(said.owners) + len(said.scope)} filled in"
+    return Verdict("recorded", True, f"owners and scope in {FILE}", got, "written down as they are")
 
 
 def checked(project: Project) -> tuple[Verdict, ...]:

@@ -65,6 +65,8 @@ class Notary(Protocol):
 class DatabaseStore:
     """The registry of one workspace."""
 
+    governed = True
+
     def __init__(
         self,
         databases: Databases,

@@ -204,7 +204,7 @@ def record_registered(environ: Mapping[str, str], name: str, version: int, clock
     """Write down who made a version, and with which evidence; and, where one person works alone, with which key."""
     at = desk(environ, clock)
     by = actor(environ)
-    if isinstance(at, LocalDesk) and at.policy().own_keys:
+    if isinstance(at, LocalDesk) and at.store.governed and at.policy().own_keys:
         trust_own_key(environ, at.store, clock)
     at.registered(at.store.version(ModelRef(name, version=version)), by)
 

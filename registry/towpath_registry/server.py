@@ -45,6 +45,8 @@ _PAGE = 1_000
 class ServerStore:
     """The registry of the MLflow server at `uri`."""
 
+    governed = False
+
     def __init__(self, uri: str, environ: Mapping[str, str], clock: Clock) -> None:
         self._rest, self._clock = Rest(uri, environ), clock
 
