@@ -37,6 +37,8 @@ FIRST, LAST = "proof_of_concept", "retired"
 LIFECYCLE = (FIRST, "valid_solution", "production", LAST)
 FORMATS = ("skops",)
 FOLLOW = "platform"
+# How a fault begins that the ready-made policies leave to their reader.
+TO_FILL = "is still to be filled in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +279,8 @@ def _signer(name: str, part: Part) -> Signer:
         inside.close()
     signer = Signer(name, part.text("owner"), _public(part), tuple(sorted(part.texts("may"))), since, until, revoked)
     part.close()
+    if _placeholder(signer.owner):
+        part.fault(f"{TO_FILL}: write the name of {signer.owner[1:-1]} here, as under people", "owner")
     if why := _odd(name):
         part.fault(why)
     if not signer.may and part.has("may"):
@@ -292,7 +296,7 @@ def _public(part: Part) -> PublicKey:
         if text and not _placeholder(text):
             return PublicKey.of(text)
         if text:
-            part.fault(f"{_TO_FILL}: the public key of the owner, as base64", "public")
+            part.fault(f"{TO_FILL}: put what towpath keys show prints for its owner here", "public")
     except ValueError as error:
         part.fault(f"cannot be used: {error}", "public")
     return PublicKey(bytes(range(32)))  # stands in for it, in a policy that nobody will see
@@ -407,8 +411,6 @@ def _lower_first(levels: Collection[Level]) -> tuple[Level, ...]:
 
 # What a value alone cannot show --------------------------------------------------------------------------------------
 
-_TO_FILL = "is still to be filled in"
-
 
 def _placeholder(text: str) -> bool:
     return text.startswith("<") and text.endswith(">")
@@ -417,7 +419,7 @@ def _placeholder(text: str) -> bool:
 def _odd(name: str) -> str:
     """Why a person cannot be known, or a key called, by a name; empty if they can."""
     if _placeholder(name):
-        return f"{_TO_FILL}: write the name of {name[1:-1]} here, as the server knows it"
+        return f"{TO_FILL}: write the name of {name[1:-1]} here, as the server knows it"
     if not name or len(name) > 200 or name != name.strip() or unicodedata.normalize("NFC", name) != name:
         return "is no name: empty, too long, with spaces around it, or written in an unusual form"
     if any(unicodedata.category(sign)[0] == "C" or (sign.isspace() and sign != " ") for sign in name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -81,7 +82,7 @@ def read(path: Path, model: type[S], what: str) -> S:
     try:
         return model.model_validate(_tuples(content))
     except ValidationError as error:
-        raise Misused(_told(path, error), hint=f"mend {path}") from error
+        raise Misused(told(path, _faults(error).items()), hint=f"mend {path}") from error
 
 
 def _text(path: Path, what: str) -> str:
@@ -100,15 +101,24 @@ def _tuples(content: Any) -> Any:
     return tuple(_tuples(item) for item in content) if isinstance(content, list) else content
 
 
-def _told(path: Path, error: ValidationError) -> str:
+def told(path: Path, faults: Iterable[tuple[Sequence[str | int], str]]) -> str:
+    """What does not fit in a file that `load` has read: each fault with its keys, in the order of their lines."""
     root = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
-    lines: dict[str, str] = {}
+    lines = []
+    for keys, fault in faults:
+        line = _line(root, keys) if keys else 0
+        where = f"{path.name}, line {line}: {'.'.join(map(str, keys))}" if keys else path.name
+        lines.append((line, f"{where}: {fault}"))
+    return "\n       ".join(text for _, text in sorted(lines, key=lambda found: found[0]))
+
+
+def _faults(error: ValidationError) -> dict[tuple[str | int, ...], str]:
+    """Keys and what is told of them; of several kinds that would do, the first is told."""
+    found: dict[tuple[str | int, ...], str] = {}
     for fault in error.errors(include_url=False, include_input=False):
-        keys = [key for key in fault["loc"] if not _KINDS.match(str(key))]
-        dotted = ".".join(str(key) for key in keys)
-        where = f"{path.name}, line {_line(root, keys)}: {dotted}" if keys else path.name
-        lines.setdefault(where, _plain(fault["msg"]))  # of several kinds that would do, the first is told
-    return "\n       ".join(f"{where}: {told}" for where, told in lines.items())
+        keys = tuple(key for key in fault["loc"] if not _KINDS.match(str(key)))
+        found.setdefault(keys, _plain(fault["msg"]))
+    return found
 
 
 def _plain(message: str) -> str:
@@ -124,7 +134,7 @@ def _plain(message: str) -> str:
     return known.get(message, message.removeprefix("Value error, ").replace("Input should be", "expected"))
 
 
-def _line(node: yaml.Node | None, keys: list[int | str]) -> int:
+def _line(node: yaml.Node | None, keys: Sequence[int | str]) -> int:
     """The line of the value at `keys`, or of the deepest part of it that exists."""
     line = node.start_mark.line + 1 if node else 1
     for key in keys:
