@@ -149,7 +149,7 @@ def test_json_holds_the_plan_and_what_came_of_it(towpath: Towpath, world: Embedd
         (["nothing/1", "--to", "staging"], 3, "there is no model nothing"),
         ([f"{NAME}/1", "--to", "prod"], 2, "there is no level 'prod'"),
         ([NAME, "--to", "staging"], 2, "names no model version"),
-        ([f"{NAME}/1"], 2, "Missing option '--to'"),
+        ([f"{NAME}/1"], 2, "promote what, to where?"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_else(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from registry_world import NAME, EmbeddedWorld, Ticking, material
+from registry_world import NAME, EmbeddedWorld, Ticking, material, unguarded
 from towpath_core.clock import utc_now
 from towpath_core.errors import CouldNot, NotFound
 from towpath_core.refs import ModelRef
@@ -77,17 +77,38 @@ def test_other_workspaces_and_prompts_are_not_ours(world: EmbeddedWorld) -> None
 def test_the_history_of_a_deleted_model_stays(world: EmbeddedWorld) -> None:
     version = world.add(material(1))
     world.store.record(decision(version, None))
-    for table in ("model_version_tags", "model_versions", "registered_model_aliases", "registered_models"):
-        change(world, f"DELETE FROM {table}")
+    with unguarded(world.database) as rows:
+        for table in ("model_version_tags", "model_versions", "registered_model_aliases", "registered_models"):
+            rows.execute(f"DELETE FROM {table}")
     assert [entry.event for entry in world.store.ledger(NAME)] == [PROMOTED]
 
 
 def test_a_database_that_plain_mlflow_made_gets_its_ledger_with_the_first_decision(world: EmbeddedWorld) -> None:
     version = world.add(material(1))
-    change(world, "DROP TABLE towpath_ledger")
+    _forget(world)
     assert world.store.ledger(NAME) == []
     world.store.record(decision(version, None))
     assert len(world.store.ledger(NAME)) == 1
+
+
+def test_what_stood_at_a_level_before_there_was_a_ledger_is_written_down_as_found(world: EmbeddedWorld) -> None:
+    first, second = world.add(material(1)), world.add(material(2))
+    _forget(world)
+    change(world, "INSERT INTO registered_model_aliases(name, alias, version) VALUES(?, 'production', 1)", NAME)
+    change(world, "INSERT INTO registered_model_aliases(name, alias, version) VALUES(?, 'challenger', 2)", NAME)
+    world.store.record(decision(second, None))
+    found, moved = world.store.ledger(NAME)
+    assert (found.event, found.level, found.version, found.digest) == ("imported", "production", 1, first.digest)
+    assert (found.reason, found.verdicts) == ("it stood there before the ledger began", ())
+    assert moved.event == PROMOTED
+
+
+def _forget(world: EmbeddedWorld) -> None:
+    """Take away everything of ours, as if MLflow alone had ever written this database."""
+    with contextlib.closing(sqlite3.connect(world.database)) as rows, rows:
+        ours = "SELECT type, name FROM sqlite_master WHERE name GLOB 'towpath_*' AND type IN ('trigger', 'table')"
+        for kind, name in sorted(rows.execute(ours).fetchall(), reverse=True):
+            rows.execute(f"DROP {kind} {name}")
 
 
 def test_files_that_are_gone_are_an_error_and_not_an_empty_model(world: EmbeddedWorld) -> None:
@@ -98,11 +119,11 @@ def test_files_that_are_gone_are_an_error_and_not_an_empty_model(world: Embedded
     assert world.store.evidence(version) == []
 
 
-def test_evidence_that_cannot_be_read_is_there_and_proves_nothing(world: EmbeddedWorld) -> None:
+def test_evidence_comes_as_the_bytes_that_lie_there(world: EmbeddedWorld) -> None:
     version = world.add(material(1))
-    (found,) = world.artifacts.glob("*/*/artifacts/evidence/quality.json")
+    (found,) = world.artifacts.glob("*/*/artifacts/evidence/quality.dsse.json")
     found.write_text("{broken")
-    assert {"unreadable": "quality.json is no JSON object of at most 4194304 bytes"} in world.store.evidence(version)
+    assert ("quality.dsse.json", b"{broken") in world.store.evidence(version)
 
 
 def test_evidence_of_a_deleted_run_does_not_count(world: EmbeddedWorld) -> None:
@@ -126,7 +147,10 @@ def test_files_that_came_through_a_server_on_this_registry_are_found(world: Embe
 def test_files_outside_this_machines_artifacts_are_not_read(world: EmbeddedWorld, place: str) -> None:
     version = world.add(material(1))
     change(world, "UPDATE model_versions SET storage_location = ?", place)
-    with pytest.raises(CouldNot, match="are not on this machine"), world.store.model_folder(version):
+    with (
+        pytest.raises(CouldNot, match="are not on this machine|lie outside of the registry's artifacts"),
+        world.store.model_folder(version),
+    ):
         pass
 
 
@@ -231,7 +255,7 @@ def test_what_a_killed_writer_left_half_done_is_undone_by_the_next_reader(
     with contextlib.closing(sqlite3.connect(world.database, isolation_level=None)) as writer:
         writer.execute("PRAGMA cache_size = 1")
         writer.execute("BEGIN IMMEDIATE")
-        writer.execute("UPDATE model_versions SET version = 7")
+        writer.execute("UPDATE runs SET name = 'another'")
         for number in range(2000):
             writer.execute("INSERT INTO registered_models(name, description) VALUES(?, ?)", (f"m{number}", "x" * 2000))
         shutil.copyfile(world.database, left)  # as the files are when the writer dies now
