@@ -8,12 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+
+from postgres import Postgres, binaries, cluster
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT: dict[str, str] = {}  # of all tests, as pytest_configure leaves it
@@ -104,6 +106,15 @@ def _no_engine() -> str:
 def _no_browser() -> str:
     missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
     return f"not installed: {', '.join(missing)}" if missing else ""
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of this session's own; skipped where none is installed, which CI does not allow."""
+    if binaries() is None:
+        _skip_or_fail("PostgreSQL is not installed", required=bool(os.environ.get("CI")))
+    with cluster() as running:
+        yield running
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ LOOKS_LIKE = "towpath: an alias may not be spelled like a level"
 STANDS = "towpath: what stands at a level is not changed, renamed or deleted; retire it first"
 STAYS_DELETED = "towpath: a deleted version does not come back"
 TAG_ONCE = "towpath: a tag of towpath is written once, and stays as long as what it is about"
+ISOLATION = "towpath: what concerns a level is changed in a READ COMMITTED transaction, which sees what others did"
 LEVELS = "towpath: the levels change only together with a policy, and with its ledger entry"
+NOT_MLFLOWS = "this is no database of MLflow: it has no table registered_model_aliases"
 
 # MLflow's tables that carry guards of ours; an upgrade of MLflow may make them anew, and without.
 GUARDED = (
@@ -33,6 +35,6 @@ class Scheme:
     `expected` is what the database says of each object when nobody has touched it.
     """
 
-    ours: Mapping[str, str]
-    guards: Mapping[str, str]
+    ours: Mapping[str, tuple[str, ...]]
+    guards: Mapping[str, tuple[str, ...]]
     expected: Mapping[str, str]

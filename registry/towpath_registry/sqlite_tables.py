@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from towpath_core.errors import CouldNot
 from towpath_registry import guards
 from towpath_registry.database import Database
 from towpath_registry.guards import Scheme
@@ -233,14 +234,21 @@ _GUARDS = {
     **_tags("version", "model_version_tags", "model_versions", "workspace", "name", "version"),
     **_tags("model", "registered_model_tags", "registered_models", "workspace", "name"),
 }
-SCHEME = Scheme(_OURS, _GUARDS, {**_OURS, **_GUARDS})
+_TEXTS = {**_OURS, **_GUARDS}
+_SCHEME = Scheme(
+    {name: (text,) for name, text in _OURS.items()}, {name: (text,) for name, text in _GUARDS.items()}, _TEXTS
+)
+_FOUND = f"""SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND (name GLOB 'towpath_*'
+ OR tbl_name GLOB 'towpath_*' OR (type = 'trigger' AND tbl_name IN {_quoted(guards.GUARDED)}))"""
+_MLFLOWS = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'registered_model_aliases'"
 
 
-def found(database: Database) -> dict[str, str]:
-    """Text by name of all that is ours, and of everybody's triggers on the tables that carry ours."""
-    tables = ", ".join(f"'{table}'" for table in guards.GUARDED)
-    rows = database.rows(
-        f"""SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL
- AND (name GLOB 'towpath_*' OR tbl_name GLOB 'towpath_*' OR (type = 'trigger' AND tbl_name IN ({tables})))"""
-    )
-    return {str(name): str(sql) for name, sql in rows}
+def inspected(database: Database) -> tuple[Scheme, dict[str, str]]:
+    """What ought to be there, and what is: all that is ours, and everybody's triggers on the tables that we guard.
+
+    Raises: CouldNot in a database that is not MLflow's.
+    """
+    found = {str(name): str(sql) for name, sql in database.rows(_FOUND)}
+    if not found and not database.rows(_MLFLOWS):
+        raise CouldNot(guards.NOT_MLFLOWS, hint="mlflow db upgrade")
+    return _SCHEME, found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 
 from towpath_core.errors import CouldNot, Mismatch
 from towpath_registry import first_schema, sqlite_tables
@@ -36,14 +37,14 @@ def ensure(database: Database) -> bool:
         raise _of_another(found)
     if found == SCHEMA:
         return False
-    scheme = _scheme(database)
+    scheme, _ = _inspected(database)
     earlier = first_schema.put_aside(database) if found else ()
-    for statement in scheme.ours.values():
+    for statement in chain.from_iterable(scheme.ours.values()):
         database.run(statement)
     database.run("INSERT INTO towpath_schema(version) VALUES(:version)", version=SCHEMA)
     for name in LEVELS:  # until a policy says which, so that there is no moment without a guard
         database.run("INSERT INTO towpath_levels(name) VALUES(:name)", name=name)
-    for statement in scheme.guards.values():
+    for statement in chain.from_iterable(scheme.guards.values()):
         database.run(statement)
     if found:
         first_schema.take_over(database, earlier)
@@ -52,10 +53,10 @@ def ensure(database: Database) -> bool:
 
 def check(database: Database) -> None:
     """Raise Mismatch unless tables, triggers and guards are exactly ours."""
-    scheme, found = _scheme(database), _found(database)
+    scheme, found = _inspected(database)
     if found != scheme.expected:
         raise _mismatch(scheme, found)
-    if _schema(database) != SCHEMA:
+    if database.rows("SELECT version FROM towpath_schema") != [(SCHEMA,)]:
         raise Mismatch("the registry's tables do not say which towpath made them", hint=_HINT)
 
 
@@ -64,10 +65,10 @@ def repair(database: Database) -> tuple[str, ...]:
 
     Raises: Mismatch when anything else is not ours: that, no upgrade of MLflow has done.
     """
-    scheme, found = _scheme(database), _found(database)
+    scheme, found = _inspected(database)
     missing = tuple(name for name in scheme.guards if name not in found)
-    for name in missing:
-        database.run(scheme.guards[name])
+    for statement in chain.from_iterable(scheme.guards[name] for name in missing):
+        database.run(statement)
     check(database)
     return missing
 
@@ -75,20 +76,13 @@ def repair(database: Database) -> tuple[str, ...]:
 _HINT = "compare the database with a backup; nothing can be promoted until it is whole"
 
 
-def _scheme(database: Database) -> Scheme:
+def _inspected(database: Database) -> tuple[Scheme, dict[str, str]]:
+    """What ought to be there, and what is."""
     if database.dialect == "sqlite":
-        return sqlite_tables.SCHEME
+        return sqlite_tables.inspected(database)
     from towpath_registry import postgresql_tables
 
-    return postgresql_tables.scheme(database)
-
-
-def _found(database: Database) -> dict[str, str]:
-    if database.dialect == "sqlite":
-        return sqlite_tables.found(database)
-    from towpath_registry import postgresql_tables
-
-    return postgresql_tables.found(database)
+    return postgresql_tables.inspected(database)
 
 
 def _schema(database: Database) -> int:
