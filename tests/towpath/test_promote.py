@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from registry_world import JUDGED, NAME, EmbeddedWorld, MlflowWorld, material, mlflow_server
+from registry_world import JUDGED, NAME, EmbeddedWorld, MlflowWorld, hold_key, material, mlflow_server
 from towpath_core.refs import ModelRef
 from towpath_core.verdicts import Verdict
 from towpath_registry.nouns import PROMOTED, REFUSED
@@ -178,7 +178,8 @@ def test_assign_is_another_word_for_it(towpath: Towpath, world: EmbeddedWorld) -
 
 
 @pytest.mark.slow
-def test_on_an_mlflow_server_the_same_commands_do_the_same(towpath: Towpath, tmp_path: Path) -> None:
+def test_on_an_mlflow_server_the_same_commands_do_the_same(towpath: Towpath, home: Path, tmp_path: Path) -> None:
+    hold_key(home)
     with mlflow_server(tmp_path / "server") as address:
         server = {"MLFLOW_TRACKING_URI": address, **ANN}
         world = MlflowWorld(server)
