@@ -201,7 +201,7 @@ class Promotions:
         if found.policy != policy.digest:
             return replace(found, state="expired", ended_reason="the policy changed")
         missing = open_approvals(
-            policy.level(found.level), policy, found.approvals, found.requester, self._authors(found)
+            policy.level(found.level), policy, found.approvals, found.requester, self.authors(found)
         )
         if not missing:
             return replace(found, state=requests.READY)
@@ -219,7 +219,7 @@ class Promotions:
             promotion, seen = self._open(number, "approve", actor)
             policy = self.policy()
             level = policy.level(promotion.level)
-            given, authors = promotion.approvals, self._authors(promotion)
+            given, authors = promotion.approvals, self.authors(promotion)
             if any(a.by == actor and role in ("", a.role) for a in given):
                 return promotion
             if why := self.objection(promotion, actor, "approve", role):
@@ -268,7 +268,7 @@ class Promotions:
         promotion, seen = self._open(number, "apply", actor)
         if why := self.objection(promotion, actor, "apply"):
             raise self._refused(promotion, actor, "apply", why)
-        plan = self._planned(promotion, seen)
+        plan = replace(self.planned(promotion), seen=seen)
         if not plan.allowed or plan.done:
             failed = [v.reason for v in plan.verdicts if not v.passed] or ["it is there already"]
             raise self._refused(promotion, actor, "apply", "; ".join(failed), plan)
@@ -284,7 +284,7 @@ class Promotions:
         level, person = policy.level(promotion.level), policy.person(actor)
         roles = set(person.roles) if person else set()
         if doing == "approve":
-            authors = self._authors(promotion)
+            authors = self.authors(promotion)
             said = eligible(actor, role, level, policy, promotion.approvals, promotion.requester, authors)
             return "" if said.passed else said.reason
         if doing == "reject":
@@ -297,6 +297,19 @@ class Promotions:
             return promotion.waits_for
         known = person is not None or actor == promotion.requester
         return "" if known else f"{actor} is not in the policy, and did not ask for it"
+
+    def authors(self, promotion: Promotion) -> tuple[str, ...]:
+        """Who is known to have made the version, by the time it was asked for or since. Raises: NotFound."""
+        version = self.store.version(ModelRef(promotion.model, version=promotion.version))
+        return tuple(sorted({*promotion.authors, *self.store.authors(version)}))
+
+    def planned(self, promotion: Promotion) -> Plan:
+        """The request's plan, made anew. Raises: NotFound when its version is gone."""
+        if promotion.event == nouns.RETIRED:
+            return self.plan_retirement(promotion.model, promotion.level)
+        if promotion.event == nouns.ROLLED_BACK:
+            return self.plan_rollback(promotion.model, promotion.level)
+        return self.plan(ModelRef(promotion.model, version=promotion.version), promotion.level)
 
     def move(self, actor: str, model: str, level: str, version: int) -> LedgerEntry:
         """What setting an alias by MLflow means: the one complete request for exactly this is done, or nothing.
@@ -362,11 +375,6 @@ class Promotions:
         """What each envelope of the version's run proves now, to those whom the policy in force trusts."""
         return self._read(version, self.policy(), self._clock())
 
-    def _authors(self, promotion: Promotion) -> tuple[str, ...]:
-        """Who is known to have made the version, by the time it was asked for or since."""
-        version = self.store.version(ModelRef(promotion.model, version=promotion.version))
-        return tuple(sorted({*promotion.authors, *self.store.authors(version)}))
-
     def _open(self, number: str, doing: str, actor: str) -> tuple[Promotion, int]:
         """The request if it is open under the policy in force, and what was seen of the ledger before.
 
@@ -404,16 +412,6 @@ class Promotions:
         why = consent.lack(promotion, role, actor, signature, self._signers(policy), self._clock())
         if why:
             raise self._refused(promotion, actor, "approve", why)
-
-    def _planned(self, promotion: Promotion, seen: int) -> Plan:
-        """The request's plan, made anew. Raises: NotFound when its version is gone."""
-        if promotion.event == nouns.RETIRED:
-            plan = self.plan_retirement(promotion.model, promotion.level)
-        elif promotion.event == nouns.ROLLED_BACK:
-            plan = self.plan_rollback(promotion.model, promotion.level)
-        else:
-            plan = self.plan(ModelRef(promotion.model, version=promotion.version), promotion.level)
-        return replace(plan, seen=seen)
 
     def _anew(self, plan: Plan) -> Plan:
         if plan.event == nouns.RETIRED:
