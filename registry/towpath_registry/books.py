@@ -14,7 +14,6 @@ from towpath_core.clock import Clock
 from towpath_core.errors import Mismatch
 from towpath_registry import ledger, tables
 from towpath_registry.database import Database
-from towpath_registry.names import governed
 from towpath_registry.nouns import (
     CHANGES,
     DIGEST,
@@ -139,17 +138,16 @@ def record(database: Database, workspace: str, decision: Decision, clock: Clock,
     return entry
 
 
-def take_over(database: Database, clock: Clock) -> None:
-    """Write down what stands at a level although no entry put it there: the registry was there before the ledger."""
+def take_over(database: Database, clock: Clock, why: str) -> None:
+    """Write down what stands at a level although no entry put it there."""
     known = levels(database)
     for workspace, model, alias, version, digest in database.rows(_ALL_ALIASES, digest=DIGEST):
-        asked = Question(events=CHANGES, level=alias, newest=1)
-        last = entries(database, workspace, model, asked) if alias in known else []
-        if governed(alias, known) is None or (last and last[-1].version == version):
+        if alias not in known:
             continue
-        why = "it stood there before the ledger began"
-        decision = Decision(model, IMPORTED, alias, version, None, "towpath", why, digest or "", "", ())
-        _append(database, workspace, decision, clock)
+        last = entries(database, workspace, model, Question(events=CHANGES, level=alias, newest=1))
+        if not last or last[-1].event == RETIRED or last[-1].version != version:
+            decision = Decision(model, IMPORTED, alias, version, None, "towpath", why, digest or "", "", ())
+            _append(database, workspace, decision, clock)
 
 
 def aliases(database: Database, workspace: str, model: str) -> dict[str, int]:

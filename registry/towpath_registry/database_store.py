@@ -171,11 +171,21 @@ class DatabaseStore:
         with self.databases.writing() as database:
             self._ensure(database)
 
+    def repair(self) -> tuple[str, ...]:
+        """Make the guards again that an upgrade of MLflow dropped, and write down what moved meanwhile; their names.
+
+        Raises: Mismatch when anything else is not ours: that, no upgrade of MLflow has done.
+        """
+        with self.databases.writing() as database:
+            made = () if tables.ensure(database) else tables.repair(database)
+            books.take_over(database, self._clock, "it stood there when the guards were made again")
+        return made
+
     def _ensure(self, database: Database) -> None:
         new = tables.ensure(database)
         tables.check(database)
         if new:
-            books.take_over(database, self._clock)
+            books.take_over(database, self._clock, "it stood there before the ledger began")
         else:
             self._notary.refuse_fork(database)
 

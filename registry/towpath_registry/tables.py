@@ -117,7 +117,7 @@ def _mismatch(scheme: Scheme, found: Mapping[str, str]) -> Mismatch:
     if missing and not changed and not foreign and all(name in scheme.guards for name in missing):
         return Mismatch(
             f"guards of the registry are gone, as after an upgrade of MLflow: {_some(missing)}",
-            hint="towpath doctor",
+            hint="towpath doctor --repair",
         )
     said = [
         f"{_some(names)} {_is(names)} {what}"

@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import socketserver
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from registry_world import NAME, EmbeddedWorld, material
 from towpath.commands.doctor import Finding, examined
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ PARTS = [
     "byte code",
     "home",
     "registry",
+    "guards",
     "Docker engine",
     "wheelhouse",
     "uv",
@@ -167,3 +170,18 @@ def test_telemetry_that_a_person_switched_on_is_told(towpath: Towpath) -> None:
     told = said(towpath("doctor", "--json", env={"MLFLOW_DISABLE_TELEMETRY": "false"}), "telemetry")
     assert told["state"] == "poor"
     assert told["next"] == "unset MLFLOW_DISABLE_TELEMETRY"
+
+
+def test_guards_that_an_upgrade_of_mlflow_dropped_are_told_and_made_again(towpath: Towpath, home: Path) -> None:
+    world = EmbeddedWorld(home)
+    world.add(material(1))
+    towpath("promote", f"{NAME}/1", "--to", "staging", "-y")
+    with contextlib.closing(sqlite3.connect(world.database)) as rows, rows:
+        rows.execute("CREATE TABLE copy AS SELECT * FROM registered_model_aliases")
+        rows.execute("DROP TABLE registered_model_aliases")
+        rows.execute("ALTER TABLE copy RENAME TO registered_model_aliases")
+    told = towpath("doctor", "--json", code=3)
+    assert "as after an upgrade of MLflow" in said(told, "guards")["found"]
+    assert said(told, "guards")["next"] == "towpath doctor --repair"
+    assert "Made again: towpath_" in towpath("doctor", "--repair").err
+    assert said(towpath("doctor", "--json"), "guards")["state"] == "ok"

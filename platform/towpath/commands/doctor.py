@@ -35,16 +35,22 @@ class Finding:
 
 
 @click.command("doctor")
+@click.option("--repair", is_flag=True, help="Make the registry's guards again, as after an upgrade of MLflow.")
 @with_console
-def command(console: Console) -> int:
+def command(console: Console, repair: bool) -> int:
     """Say what is installed, what is missing, and what that costs.
 
-    Ends with 3 when something is missing that every project needs.
+    Ends with 3 when something is missing that every project needs. With --repair, guards of the registry that MLflow
+    dropped when it changed its own tables are made again; whatever stands at a level that no entry put there is
+    written into the ledger.
 
     \b
     towpath doctor
+    towpath doctor --repair
     towpath doctor --json
     """
+    if repair:
+        _repair(console)
     findings = examined(os.environ)
     ill = [finding for finding in findings if finding.required and finding.state == "missing"]
     text = "\n".join(_lines(finding) for finding in findings)
@@ -62,6 +68,7 @@ def examined(environ: Mapping[str, str]) -> list[Finding]:
         _byte_compiled,
         _home,
         _registry,
+        _guards,
         engine,
         _wheelhouse,
         _uv,
@@ -184,6 +191,43 @@ def _check(path: Path) -> None:
             check_revision(connection, path)
     except sqlite3.Error as error:
         raise CouldNot(f"cannot read {path}: {error}", hint="look at its owner and permissions") from error
+
+
+def _guards(environ: Mapping[str, str]) -> Finding:
+    """The embedded registry's own tables and triggers, and the policy in force; a server has a doctor of its own."""
+    from towpath_registry import places
+
+    costs = "promote, run: nothing is written while they are not whole"
+    try:
+        path = places.database(environ)
+        if path is None or not path.exists():
+            return Finding("guards", "ok", "those of the server" if path is None else "made with the registry")
+        from towpath_registry import tables
+        from towpath_registry.governing import policy_in_force
+        from towpath_registry.sqlite_door import SqliteDatabases
+
+        with SqliteDatabases(path).reading() as database:
+            if not tables.exists(database):
+                return Finding("guards", "ok", "none yet; the first promotion makes them")
+            tables.check(database)
+        policy = policy_in_force(environ)
+    except TowpathError as error:
+        return Finding("guards", "missing", error.message, costs, error.hint, required=True)
+    return Finding(
+        "guards", "ok", f"whole; the policy {policy.name} is in force ({policy.digest[7:19]})", required=True
+    )
+
+
+def _repair(console: Console) -> None:
+    from towpath_core.errors import Misused
+    from towpath_registry.database_store import DatabaseStore
+    from towpath_registry.store import open_store
+
+    store = open_store(os.environ)
+    if not isinstance(store, DatabaseStore):
+        raise Misused("a server makes its guards itself, when it starts", hint="restart it: towpath server")
+    made = store.repair()
+    console.say(f"Made again: {', '.join(made)}." if made else "The guards are whole; there was nothing to repair.")
 
 
 def _server(uri: str, costs: str) -> Finding:
