@@ -107,6 +107,7 @@ class Material:
     metrics: Mapping[str, float] = field(default_factory=lambda: dict(METRICS))
     digest: str = ""
     about: str = ""
+    made: datetime = START
 
     def written(self, folder: Path) -> str:
         """The digest of the files, after they were written to the folder."""
@@ -130,7 +131,7 @@ class Material:
                 findings=findings,
                 measures=self.metrics,
                 inputs={"dvc.lock": self.tags.get("towpath.pipeline", "")},
-                made=START,
+                made=self.made,
                 by=TESTER,
                 documented=self.documented if kind == "documentation" else None,
             )

@@ -36,7 +36,7 @@ def test_json_says_the_same(towpath: Towpath, home: Path) -> None:
 def test_an_empty_registry_says_how_to_make_a_first_model(towpath: Towpath, home: Path) -> None:
     EmbeddedWorld(home)
     assert "towpath new occupation-coder --template coding" in towpath("list").out
-    assert towpath("list", "--json").json == {"schema": 1, "models": []}
+    assert towpath("list", "--json").json == {"schema": 1, "models": [], "overdue": []}
 
 
 def test_a_missing_registry_is_an_error_with_the_next_step_and_is_not_made(towpath: Towpath, home: Path) -> None:

@@ -1,18 +1,70 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from registry_world import JUDGED, NAME, TAGS, EmbeddedWorld, material
+import policies
+from registry_world import (
+    JUDGED,
+    KEY,
+    NAME,
+    START,
+    TAGS,
+    TESTER,
+    EmbeddedWorld,
+    Material,
+    Ticking,
+    material,
+    promotions,
+)
+from towpath_core.refs import ModelRef
 from towpath_core.verdicts import Verdict
+from towpath_registry.governing import LocalDesk
+from towpath_registry.nouns import ModelVersion
+from towpath_registry.policy import Policy
+from towpath_registry.requests import Promotion
 
 if TYPE_CHECKING:
     from tests.conftest import Towpath
+
+
+AS_TESTER = {"TOWPATH_ACTOR": TESTER}
+LONG_AGO = START - timedelta(days=360)
+OVER = f"{START + timedelta(days=365):%Y-%m-%d}"
+
+
+def cells(shown: str, first: str) -> list[str]:
+    """What stands beside `first` in its row of a table."""
+    (line,) = [line for line in shown.splitlines() if line.startswith(f"{first} ")]
+    return re.split(r" {2,}", line)[1:]
+
+
+def registered(world: EmbeddedWorld, made: Material) -> ModelVersion:
+    version = world.add(made)
+    promotions(world, clock=world._clock).registered(version, TESTER)
+    return version
+
+
+def promoted(world: EmbeddedWorld, version: ModelVersion) -> None:
+    desk = promotions(world, clock=world._clock)
+    desk.settle(desk.plan(ModelRef(NAME, version=version.version), "staging"), TESTER, "")
+
+
+def requested(world: EmbeddedWorld, version: ModelVersion) -> Promotion:
+    """Under the policy `team`, where dora signs, and others must agree."""
+    desk = LocalDesk(world.store, world._clock, ())
+    content = policies.changed(policies.content("team"), "signers.first-key.public", KEY.public.text)
+    desk.set_policy(Policy.of(content), "petra", "")
+    asked = desk.settle(desk.plan(ModelRef(NAME, version=version.version), "staging"), "dora", "")
+    assert isinstance(asked, Promotion)
+    return asked
 
 
 @pytest.fixture
@@ -44,48 +96,124 @@ def test_measures_stand_beside_the_baselines(towpath: Towpath, world: EmbeddedWo
     assert not [line for line in lines if line and line[0] in ("seconds/train", "baseline_accuracy_4")]
 
 
-def test_evidence_is_shown_with_its_verdict_and_what_failed(towpath: Towpath, world: EmbeddedWorld) -> None:
+def test_evidence_is_shown_with_who_signed_it_until_when_it_counts_and_what_failed(
+    towpath: Towpath, world: EmbeddedWorld
+) -> None:
     failed = Verdict("accuracy_4", False, "accuracy_4", "0.41", "at least 0.55")
-    world.add(material(judged=(failed, JUDGED[1])))
-    lines = towpath("show", f"{NAME}/1").out.splitlines()
-    assert "quality      FAIL     1 of 2           this version" in lines
-    assert "data-checks  pass     1 of 1           this version" in lines
-    assert "  accuracy_4 is 0.41, expected at least 0.55" in lines
+    registered(world, material(judged=(failed, JUDGED[1])))
+    shown = towpath("show", f"{NAME}/1", env=AS_TESTER).out
+    assert cells(shown, "quality") == ["FAIL", "1 of 2", "this version", TESTER, f"{START:%Y-%m-%d}", OVER]
+    assert cells(shown, "data-checks") == ["pass", "1 of 1", "this version", TESTER, f"{START:%Y-%m-%d}", OVER]
+    assert "  accuracy_4 is 0.41, expected at least 0.55" in shown.splitlines()
+
+
+def test_evidence_that_the_ledger_does_not_tell_of_yet_says_so(towpath: Towpath, world: EmbeddedWorld) -> None:
+    world.add(material())
+    assert cells(towpath("show", f"{NAME}/1", env=AS_TESTER).out, "quality")[4] == "not yet"
 
 
 def test_evidence_about_other_bytes_is_no_pass(towpath: Towpath, world: EmbeddedWorld) -> None:
     world.add(material(about="sha256:" + "0" * 64))
-    lines = towpath("show", f"{NAME}/1").out.splitlines()
-    assert "quality      FAIL     2 of 2           other bytes" in lines
+    shown = towpath("show", f"{NAME}/1", env=AS_TESTER).out
+    assert cells(shown, "quality")[:3] == ["FAIL", "2 of 2", "other bytes"]
 
 
-def test_evidence_that_cannot_be_read_says_so(towpath: Towpath, world: EmbeddedWorld) -> None:
+def test_evidence_that_is_too_old_is_no_pass(towpath: Towpath, home: Path) -> None:
+    world = EmbeddedWorld(home, Ticking(LONG_AGO))
+    registered(world, material(made=LONG_AGO))
+    shown = towpath("show", f"{NAME}/1", env=AS_TESTER).out
+    ended = LONG_AGO + timedelta(days=365)
+    assert cells(shown, "quality")[0] == "FAIL"
+    assert cells(shown, "quality")[5] == f"{ended:%Y-%m-%d} (over)"
+    (quality,) = [e for e in towpath("show", f"{NAME}/1", "--json").json["evidence"] if e["kind"] == "quality"]
+    assert (quality["verdict"], quality["expired"], quality["counts"]) == ("passed", True, False)
+
+
+def test_evidence_that_nobody_vouches_for_says_why(towpath: Towpath, world: EmbeddedWorld) -> None:
     world.add(material())
-    (found,) = world.artifacts.glob("*/*/artifacts/evidence/quality.json")
+    (found,) = world.artifacts.glob("*/*/artifacts/evidence/quality.dsse.json")
     found.write_text("{")
     shown = towpath("show", f"{NAME}/1").out
-    assert "quality.json is no JSON object" in shown
+    assert cells(shown, "quality")[:4] == ["FAIL", "–", "–", "nobody who is trusted"]
+    assert "  quality is not to be relied on: " in shown
+
+
+def test_a_key_that_is_not_the_homes_own_is_nobodys(towpath: Towpath, world: EmbeddedWorld) -> None:
+    world.add(material())
+    for path in (world.database.parent / "keys").iterdir():
+        path.unlink()
+    shown = towpath("show", f"{NAME}/1").out
+    assert cells(shown, "quality")[0] == "FAIL"
+    assert "nobody is trusted to sign evidence" in shown
+
+
+def test_a_level_is_shown_with_who_put_it_there_and_until_when_to_look_again(
+    towpath: Towpath, world: EmbeddedWorld
+) -> None:
+    promoted(world, registered(world, material()))
+    shown = towpath("show", f"{NAME}/1").out
+    assert "stage       valid solution" in shown
+    review = f"{START + timedelta(days=365):%Y-%m-%d}"
+    assert cells(shown, "staging") == [f"{START:%Y-%m-%d}", TESTER, "promoted", review]
+    (stands,) = towpath("show", f"{NAME}/1", "--json").json["levels"]
+    assert (stands["level"], stands["by"], stands["event"], stands["overdue"]) == ("staging", TESTER, "promoted", False)
+    assert "Warning" not in shown
+
+
+def test_a_review_that_is_overdue_is_warned_of(towpath: Towpath, home: Path) -> None:
+    world = EmbeddedWorld(home, Ticking(LONG_AGO))
+    promoted(world, registered(world, material(made=LONG_AGO)))
+    due = LONG_AGO + timedelta(days=365)
+    warning = f"Warning: staging of {NAME} was to be looked at again by {due:%Y-%m-%d} 08:00 UTC."
+    assert warning in towpath("show", f"{NAME}/1").out
+    assert warning in towpath("list").out
+    assert [(late["model"], late["level"]) for late in towpath("list", "--json").json["overdue"]] == [(NAME, "staging")]
+
+
+def test_a_level_that_no_entry_tells_of_is_warned_of(towpath: Towpath, world: EmbeddedWorld) -> None:
+    world.add(material())
+    world.move_alias(NAME, "production", 1)
+    told = f"Warning: production of {NAME} stands at {NAME}/1, which no entry of the ledger tells of."
+    assert told in towpath("show", f"{NAME}/1").out
+
+
+def test_what_was_taken_away_is_retired(towpath: Towpath, world: EmbeddedWorld) -> None:
+    version = registered(world, material())
+    promoted(world, version)
+    towpath("retire", NAME, "--level", "staging", "-y", "--reason", "not pursued", env=AS_TESTER)
+    assert towpath("show", f"{NAME}/1", "--json").json["stage"] == "retired"
+
+
+def test_an_open_request_is_shown_with_whom_it_waits_for(towpath: Towpath, home: Path) -> None:
+    world = EmbeddedWorld(home, Ticking(START + timedelta(days=25)))
+    asked = requested(world, registered(world, material()))
+    shown = towpath("show", f"{NAME}/1").out
+    assert cells(shown, asked.id)[:2] == ["staging", "dora"]
+    assert "1 × methodologist (mia)" in shown
+    (told,) = towpath("show", f"{NAME}/1", "--json").json["requests"]
+    assert (told["id"], told["state"], told["requester"]) == (asked.id, "requested", "dora")
 
 
 def test_a_version_without_anything_is_shown_all_the_same(towpath: Towpath, world: EmbeddedWorld) -> None:
-    world.add(material(tags={}, checked=None, judged=None, metrics={}, digest="none"))
+    world.add(material(tags={}, checked=None, judged=None, documented=None, metrics={}, digest="none"))
     shown = towpath("show", f"{NAME}/1").out
     assert "No evidence: every gate refuses this version." in shown
     assert "No measures." in shown
     assert "commit        –" in shown
+    assert "stage       proof of concept" in shown
 
 
 def test_json_holds_the_same_content(towpath: Towpath, world: EmbeddedWorld) -> None:
     version = world.add(material(tags={**TAGS, "towpath.monitoring": "#/experiments/7/runs?x"}))
-    shown = towpath("show", f"{NAME}/1", "--json").json
+    shown = towpath("show", f"{NAME}/1", "--json", env=AS_TESTER).json
     assert (shown["schema"], shown["model"], shown["version"], shown["digest"]) == (1, NAME, 1, version.digest)
     assert shown["provenance"]["threshold"] == "p1 >= 0.884"
     assert shown["measures"][0] == {
         "name": "accuracy_4", "value": 0.578, "low": 0.565, "high": 0.591, "baseline": 0.363,
     }  # fmt: skip
-    assert [(e["kind"], e["verdict"], e["about_this_version"]) for e in shown["evidence"]] == [
-        ("data-checks", "passed", True), ("quality", "passed", True),
-    ]  # fmt: skip
+    assert [(e["kind"], e["verdict"], e["counts"], e["signed_by"]) for e in shown["evidence"]] == [
+        (kind, "passed", True, [TESTER]) for kind in ("data-checks", "documentation", "quality")
+    ]
     assert shown["page"] == f"http://127.0.0.1:5000/#/models/{NAME}/versions/1?workflowType=machine_learning"
     assert shown["monitoring"] == "http://127.0.0.1:5000/#/experiments/7/runs?x"
     assert shown["run_id"] == version.run_id

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from towpath.console import Console, table, with_console
-from towpath_core.clock import short, stamp
+from towpath.console import Console, clean, table, with_console
+from towpath_core.clock import short, stamp, utc_now
 
 if TYPE_CHECKING:
+    from towpath.standings import Standing
     from towpath_registry.nouns import ModelSummary
+    from towpath_registry.store import Store
 
 _EMPTY = """The registry is empty. Make a first model:
   towpath new occupation-coder --template coding
@@ -23,14 +25,33 @@ _EMPTY = """The registry is empty. Make a first model:
 def command(console: Console) -> None:
     """List the models of the registry, with their newest version and where their aliases point.
 
+    Warns of what stands at a level although its review is overdue.
+
     \b
     towpath list
     towpath list --json
     """
     from towpath_registry.store import open_store
 
-    models = open_store(os.environ).models()
-    console.result({"models": [_content(model) for model in models]}, _text(models))
+    store, now = open_store(os.environ), utc_now()
+    models = store.models()
+    late = [standing for standing in _standings(store, models) if standing.overdue(now)]
+    content = {
+        "models": [_content(model) for model in models],
+        "overdue": [{"model": s.model, "version": s.version, **s.content(now)} for s in late],
+    }
+    console.result(content, "\n".join([_text(models), *_warnings([standing.warning(now) for standing in late])]))
+
+
+def _standings(store: Store, models: list[ModelSummary]) -> list[Standing]:
+    """What the ledger tells of each alias; one that is no level, it tells nothing of."""
+    from towpath.standings import standing
+
+    return [standing(store, model.name, alias, at) for model in models for alias, at in model.aliases.items()]
+
+
+def _warnings(told: list[str]) -> list[str]:
+    return ["", *map(clean, told), "Next: towpath show MODEL@LEVEL"] if told else []
 
 
 def _content(model: ModelSummary) -> dict[str, object]:

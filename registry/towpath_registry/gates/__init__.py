@@ -12,7 +12,7 @@ import pkgutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, is_dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -42,6 +42,10 @@ class EvidenceRule:
     def __post_init__(self) -> None:
         if self.valid_days < 1 or self.signatures < 1:
             raise ValueError("evidence counts for one day or more, and somebody must have signed it")
+
+    def until(self, made: datetime, recorded: datetime | None) -> datetime:
+        """When such evidence stops counting: from the earlier time on, for old evidence in a new envelope is old."""
+        return min(made, recorded or made) + timedelta(days=self.valid_days)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,9 +65,8 @@ def _rule(candidate: Candidate, gate: str, subject: str, read: Read, said: State
         expected = f"a rule for {said.kind} in the policy (evidence.{said.kind})"
         return [Verdict(gate, False, subject, "of a kind that the policy does not know", expected)]
     signed = len(set(read.owners))
-    # from the earlier of the two: old evidence in a new envelope is old evidence
-    start = min(said.made, read.recorded or said.made)
-    end = start + timedelta(days=rule.valid_days)
+    end = rule.until(said.made, read.recorded)
+    start = end - timedelta(days=rule.valid_days)
     return [
         Verdict(
             gate,
