@@ -21,6 +21,7 @@ from towpath_core.errors import CouldNot, Mismatch, Misused, NotFound
 BASE = "python:3.11-slim"
 PACKAGES = ("towpath_core", "towpath_serve")
 DIGEST = "towpath.model-digest"
+CHECKPOINT = "towpath.checkpoint"
 _ASK = (
     "import json, platform, sys; print(json.dumps(["
     "'%d.%d' % sys.version_info[:2], platform.machine(), platform.libc_ver()[1]]))"
@@ -55,6 +56,8 @@ def build(engine: Engine, release: Release, order: Order, home: Path, say: Calla
         context = Path(scratch) / "context"
         _fill(context, release, lock, found)
         labels = _labels(release, lock)
+        if release.checkpoint:  # a witness outside of the database; another one is no reason for another image
+            labels[CHECKPOINT] = release.checkpoint
         arguments = {"BASE_IMAGE": order.base, "MODEL_DIGEST": release.digest, "MODEL_VERSION": release.ref}
         image = engine.build(context, tag, arguments, labels, say)
     return Built(tag, image.id, labels)

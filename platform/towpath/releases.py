@@ -13,20 +13,24 @@ from towpath_core.errors import Mismatch, Refused
 from towpath_core.refs import ModelRef
 
 if TYPE_CHECKING:
-    from towpath_registry.store import ModelStore
+    from towpath_registry.store import Store
 
 LEVEL = "production"
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """`folder` holds the version's packaged files, for as long as the release is open."""
+    """`folder` holds the version's packaged files, for as long as the release is open.
+
+    `checkpoint` is the registry's newest signed note about its ledger, empty where it has none.
+    """
 
     name: str
     version: int
     digest: str
     commit: str
     folder: Path
+    checkpoint: str = ""
 
     @property
     def ref(self) -> str:
@@ -57,7 +61,7 @@ def opened(text: str | None, environ: Mapping[str, str]) -> Iterator[Release]:
 
 
 @contextmanager
-def release(store: ModelStore, ref: ModelRef) -> Iterator[Release]:
+def release(store: Store, ref: ModelRef) -> Iterator[Release]:
     """The release that `store` has under `ref`. Raises as `opened` does."""
     version = store.version(ref)
     if not version.digest:
@@ -66,4 +70,5 @@ def release(store: ModelStore, ref: ModelRef) -> Iterator[Release]:
             hint="register it with towpath run",
         )
     with store.model_folder(version) as folder:
-        yield Release(version.name, version.version, version.digest, version.tags.get("towpath.commit", ""), folder)
+        commit = version.tags.get("towpath.commit", "")
+        yield Release(version.name, version.version, version.digest, commit, folder, store.checkpoint())

@@ -186,6 +186,14 @@ def put_policy(database: Database, digest: str, content: bytes) -> None:
         database.run("INSERT INTO towpath_policies(digest, content) VALUES(:d, :content)", d=digest, content=content)
 
 
+def checkpoint(database: Database) -> str:
+    """The newest signed note about the ledger; empty where there is none."""
+    if not tables.exists(database):
+        return ""
+    rows = database.rows("SELECT note FROM towpath_checkpoints ORDER BY size DESC LIMIT 1")
+    return str(rows[0][0]) if rows else ""
+
+
 def recorded(database: Database, workspace: str, model: str, digest: str) -> dict[str, datetime]:
     """When the ledger first told of each envelope about the model's digest."""
     if not tables.exists(database):

@@ -125,6 +125,10 @@ class DatabaseStore:
         with self._reading() as database:
             return books.authors(database, self._workspace, version)
 
+    def checkpoint(self) -> str:
+        with self._reading() as database:
+            return books.checkpoint(database)
+
     def policy(self, digest: str) -> bytes | None:
         with self._reading() as database:
             return books.policy(database, digest)

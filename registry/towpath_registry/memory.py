@@ -88,6 +88,9 @@ class MemoryStore:
     def authors(self, version: ModelVersion) -> tuple[str, ...]:
         return authors_in(self._about(version.name), version.digest)
 
+    def checkpoint(self) -> str:
+        return ""
+
     def policy(self, digest: str) -> bytes | None:
         return self._policies.get(digest)
 

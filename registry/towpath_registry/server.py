@@ -100,6 +100,9 @@ class ServerStore:
     def authors(self, version: ModelVersion) -> tuple[str, ...]:
         return authors_in(self.ledger(version.name), version.digest)
 
+    def checkpoint(self) -> str:
+        return ""
+
     def policy(self, digest: str) -> bytes | None:
         return None
 

@@ -83,6 +83,9 @@ class Register(Protocol):
     def policy(self, digest: str) -> bytes | None:
         """A policy that was once set here."""
 
+    def checkpoint(self) -> str:
+        """The newest signed note about the ledger; empty where there is none."""
+
     def record(self, decision: Decision, seen: int | None = None) -> LedgerEntry:
         """Append the decision to the ledger and, if it changes an alias, change it: both or neither.
 
