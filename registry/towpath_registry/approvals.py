@@ -26,12 +26,11 @@ def open_approvals(
 
     `authors` are all who made the version: its run, its model, the version itself.
     """
-    places = [asked.role for asked in level.approvals for _ in range(asked.count)]
     able: dict[str, set[str]] = {}
     for approval in given:
         if not _barred(approval.by, level, requester, authors):
             able.setdefault(approval.by, set()).update(_roles(approval.by, approval.role, policy))
-    missing = Counter(unfilled(places, able))
+    missing = Counter(unfilled(level.places, able))
     return tuple(Asked(role, count) for role, count in missing.items())
 
 

@@ -67,6 +67,11 @@ class Level:
     request_days: int = 14
     review_days: int = 365
 
+    @property
+    def places(self) -> list[str]:
+        """The roles that are asked for, each as often as it is."""
+        return [asked.role for asked in self.approvals for _ in range(asked.count)]
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -138,6 +143,12 @@ class Policy:
     def holders(self, role: str) -> tuple[str, ...]:
         """The names of all who hold a role."""
         return tuple(person.name for person in self.people if role in person.roles)
+
+    def stuck(self, level: Level) -> tuple[str, ...]:
+        """Those for whose own requests there are not enough other people to say yes."""
+        able = _able(level, self) if REQUESTER in level.distinct_from else {}
+        others = {name: {other: roles for other, roles in able.items() if other != name} for name in able}
+        return tuple(name for name in others if unfilled(level.places, others[name]))
 
     def stage_of(self, aliases: Collection[str], *, retired: bool = False) -> str:
         """Where in its life a version is: the furthest stage of the levels that point to it."""
@@ -473,22 +484,24 @@ def _in_a_circle(level: Level, policy: Policy) -> bool:
     return False
 
 
+def _able(level: Level, policy: Policy) -> dict[str, tuple[str, ...]]:
+    """In which roles each person can approve, if nobody bars them."""
+    sign = {signer.owner for signer in policy.signers if APPROVAL in signer.may and not signer.revoked}
+    return {p.name: p.roles for p in policy.people if not level.signed_approvals or p.name in sign}
+
+
 def _check_approvals(level: Level, policy: Policy, whole: Part) -> None:
     keys = ("levels", level.name)
-    able = {person.name: person.roles for person in policy.people}
-    if level.signed_approvals:
-        sign = {signer.owner for signer in policy.signers if APPROVAL in signer.may and not signer.revoked}
-        able = {name: roles for name, roles in able.items() if name in sign}
-        if not level.approvals:
-            whole.fault("asks for signatures, but no approval is asked for", *keys, "signed_approvals")
+    if level.signed_approvals and not level.approvals:
+        whole.fault("asks for signatures, but no approval is asked for", *keys, "signed_approvals")
+    able = _able(level, policy)
     held = {role for roles in able.values() for role in roles}
     how = " and a key that may sign approvals" if level.signed_approvals else ""
     nobody = [asked.role for asked in level.approvals if asked.role not in held]
     for role in nobody:
         whole.fault(f"nobody holds this role{how}", *keys, "approvals", role)
-    places = [asked.role for asked in level.approvals for _ in range(asked.count)]
-    if not nobody and (empty := unfilled(places, able)):
-        told = f"asks for {len(places)} different people, and there are not enough with the role{how}"
+    if not nobody and (empty := unfilled(level.places, able)):
+        told = f"asks for {len(level.places)} different people, and there are not enough with the role{how}"
         whole.fault(f"{told}: {', '.join(dict.fromkeys(empty))}", *keys, "approvals")
 
 

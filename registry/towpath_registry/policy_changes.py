@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 
 from towpath_core.clock import short
 from towpath_registry.plain_values import Keys
-from towpath_registry.policy import Level, Policy
+from towpath_registry.policy import FOLLOW, Level, Policy
 from towpath_registry.trust import COMPROMISE, Signer
 
+_NONE = "none"
 _EVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Change(NamedTuple):
-    """One setting, and what it says before and after; empty where it is not there."""
+    """One setting, and what it says before and after; `none` where it is not there."""
 
     key: str
     before: str
@@ -25,8 +26,8 @@ class Change(NamedTuple):
 def changes(old: Policy, new: Policy) -> tuple[Change, ...]:
     """Every setting that differs, by its dotted key."""
     before, after = dict(_flat(old.content())), dict(_flat(new.content()))
-    keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    return tuple(Change(".".join(key), before.get(key, ""), after.get(key, "")) for key in keys)
+    found = (Change(".".join(key), before.get(key, _NONE), after.get(key, _NONE)) for key in {**after, **before})
+    return tuple(change for change in found if change.before != change.after)
 
 
 def weaker(old: Policy, new: Policy) -> tuple[str, ...]:
@@ -47,15 +48,15 @@ def _flat(content: Mapping[str, Any], keys: Keys = ()) -> Iterator[tuple[Keys, s
         if isinstance(value, Mapping) and value:
             yield from _flat(value, (*keys, key))
         elif isinstance(value, Mapping):
-            yield (*keys, key), "with nothing set"
+            yield (*keys, key), "as it comes" if keys[-1:] == ("gates",) else _NONE
         else:
             yield (*keys, key), _shown(value)
 
 
 def _shown(value: object) -> str:
     if isinstance(value, list):
-        return ", ".join(_shown(item) for item in value) or "none"
-    return str(value).lower() if isinstance(value, bool) else str(value or "none")
+        return ", ".join(_shown(item) for item in value) or _NONE
+    return str(value).lower() if isinstance(value, bool) else str(value or _NONE)
 
 
 def _level(old: Level, policy: Policy) -> Iterator[str]:
@@ -97,10 +98,11 @@ def _approvals(old: Level, new: Level) -> Iterator[str]:
 
 
 def _people(old: Policy, new: Policy) -> Iterator[str]:
+    asked = {old.policy_role, *(role for level in old.levels for role in level.places)}
     for person in new.people:
         before = old.person(person.name)
         for role in person.roles:
-            if before is None or role not in before.roles:
+            if role in asked and (before is None or role not in before.roles):
                 yield f"{person.name} becomes {role}"
 
 
@@ -108,7 +110,7 @@ def _signers(old: Policy, new: Policy) -> Iterator[str]:
     if new.own_keys and not old.own_keys:
         yield "the keys of whoever works at the machine are trusted, instead of named signers"
     before = {signer.public: signer for signer in old.signers}
-    for signer in new.signers:
+    for signer in () if old.own_keys else new.signers:
         yield from _signer(before.get(signer.public), signer)
 
 
@@ -154,8 +156,9 @@ def _loading(old: Policy, new: Policy) -> Iterator[str]:
     more = sorted(str(type_) for type_ in new.loading.types().names - old.loading.types().names)
     if more:
         yield f"more types may be loaded: {', '.join(more)}"
-    if old.loading.list != new.loading.list:
-        yield f"the list of types that may be loaded was {old.loading.list[:19]} and is {new.loading.list[:19]}"
+    if old.loading.list not in (FOLLOW, new.loading.list):
+        now = "as the platform brings it" if new.loading.list == FOLLOW else new.loading.list[:19]
+        yield f"the list of types that may be loaded is {now}, instead of {old.loading.list[:19]}"
     for format_ in sorted({*new.loading.formats} - {*old.loading.formats}):
         yield f"the format {format_} may be loaded as well"
 

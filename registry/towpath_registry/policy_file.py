@@ -9,13 +9,21 @@ from towpath_registry import yamls
 from towpath_registry.plain_values import Faulty
 from towpath_registry.policy import TO_FILL, Policy
 
-BUILT_IN = ("solo", "team", "strict")
 _FOLDER = Path(__file__).with_name("policies")
 
 
 def built_in(name: str) -> bytes:
     """The commented file of a policy that comes with towpath, to be copied and changed."""
     return (_FOLDER / f"{name}.yaml").read_bytes()
+
+
+def text(policy: Policy) -> str:
+    """A policy as a file that `read` makes the same policy of."""
+    import yaml
+
+    content = policy.content()
+    del content["loading"]["effective"]
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
 
 
 def read(path: Path) -> Policy:
