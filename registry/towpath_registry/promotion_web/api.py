@@ -1,0 +1,290 @@
+"""The interface for programs: the desk and the ledger as JSON, below /towpath/api/1/.
+
+Whoever asks is whom the server authenticated; no field of a request names somebody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version as installed
+from typing import Any
+
+import flask
+
+from towpath_core.errors import Misused, NotFound, Refused
+from towpath_core.refs import ModelRef, check_name
+from towpath_registry import wire
+from towpath_registry.nouns import ModelVersion, Question
+from towpath_registry.plain_values import Faulty, Part
+from towpath_registry.plans import Plan
+from towpath_registry.policy import Policy
+from towpath_registry.promotion_web.guard import LARGEST_JSON
+from towpath_registry.promotion_web.office import EDIT, READ, Office
+from towpath_registry.requests import Promotion
+from towpath_registry.store import ChangedMeanwhile
+
+PREFIX = "/api/1"
+LONGEST_REASON = 4_000
+_QUESTION = ("model", "events", "level", "version", "request", "newest")
+
+
+class Api:
+    """The addresses of one office."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+
+    def add_to(self, blueprint: flask.Blueprint) -> None:
+        one = f"{PREFIX}/requests/<number>"
+        routes: tuple[tuple[str, str, Callable[..., Any]], ...] = (
+            ("GET", f"{PREFIX}/server", self.server),
+            ("GET", f"{PREFIX}/policy", self.policy),
+            ("POST", f"{PREFIX}/policy", self.set_policy),
+            ("GET", f"{PREFIX}/policies/<digest>", self.kept_policy),
+            ("GET", f"{PREFIX}/ledger", self.ledger),
+            ("GET", f"{PREFIX}/seen", self.seen),
+            ("GET", f"{PREFIX}/recorded", self.recorded),
+            ("GET", f"{PREFIX}/authors", self.authors),
+            ("POST", f"{PREFIX}/registered", self.registered),
+            ("POST", f"{PREFIX}/plans", self.plan),
+            ("POST", f"{PREFIX}/requests", self.settle),
+            ("GET", f"{PREFIX}/requests", self.requests),
+            ("GET", one, self.request),
+            ("POST", f"{one}/approve", self.approve),
+            ("POST", f"{one}/reject", self.reject),
+            ("POST", f"{one}/cancel", self.cancel),
+            ("POST", f"{one}/apply", self.apply),
+        )
+        for method, rule, view in routes:
+            blueprint.add_url_rule(rule, f"api_{view.__name__}", _as_json(view), methods=[method])
+
+    def server(self) -> dict[str, Any]:
+        """Which server this is, and who asks. A policy is named where there is one."""
+        desk = self._office.desk()
+        try:
+            policy = desk.policy()
+        except Refused:
+            named = None
+        else:
+            named = {"name": policy.name, "version": policy.version, "digest": policy.digest}
+        return {
+            "api": 1,
+            "towpath": _towpath(),
+            "workspace": self._office.workspace(),
+            "person": self._office.person(),
+            "policy": named,
+            "vkey": self._office.vkey(),
+        }
+
+    def policy(self) -> dict[str, Any]:
+        policy = self._office.desk().policy()
+        return {"digest": policy.digest, "content": policy.content()}
+
+    def set_policy(self) -> dict[str, Any]:
+        part = _posted()
+        content, reason = part.part("content").content, _reason(part)
+        _close(part)
+        entry = self._office.desk().set_policy(Policy.of(content), self._office.person(), reason)
+        return {"entry": wire.plain(entry)}
+
+    def kept_policy(self, digest: str) -> dict[str, Any]:
+        content = self._office.desk().store.policy(digest)
+        if content is None:
+            raise NotFound(f"the registry has no policy {digest}", hint="towpath policy show")
+        return {"content": content.decode("ascii")}
+
+    def ledger(self) -> dict[str, Any]:
+        """The entries about a model, or about the registry; without a question all of them, and verified."""
+        asked = _query(*_QUESTION)
+        model = asked.pop("model", "")
+        self._see(model)
+        entries = self._office.desk().store.ledger(model, _question(asked) if asked else None)
+        return {"entries": wire.plain(entries)}
+
+    def seen(self) -> dict[str, Any]:
+        model = _query("model").get("model", "")
+        self._see(model)
+        return {"seen": self._office.desk().store.seen(model)}
+
+    def recorded(self) -> dict[str, Any]:
+        return {"recorded": wire.plain(self._office.desk().store.recorded(self._version()))}
+
+    def authors(self) -> dict[str, Any]:
+        return {"authors": list(self._office.desk().store.authors(self._version()))}
+
+    def registered(self) -> dict[str, Any]:
+        part = _posted()
+        model, number = part.text("model"), part.number("version", most=2**31 - 1)
+        _close(part)
+        self._edit(model, "register", number)
+        desk = self._office.desk()
+        entry = desk.registered(desk.store.version(ModelRef(model, version=number)), self._office.person())
+        return {"entry": wire.plain(entry)}
+
+    def plan(self) -> dict[str, Any]:
+        part = _posted()
+        plan = self._planned(part)
+        _close(part)
+        return {"plan": wire.plain(plan()), "id": plan().id}
+
+    def settle(self) -> dict[str, Any]:
+        """Do, or ask for, what a plan said that somebody saw, if it says the same today."""
+        part = _posted()
+        planned, seen, reason = self._planned(part), part.text("plan"), _reason(part)
+        _close(part)
+        plan = planned()
+        self._edit(plan.version.name, "request", plan.version.version, plan.level)
+        if plan.id != seen:
+            raise ChangedMeanwhile(
+                f"plan {seen[:40]} is not what it would be now: that is plan {plan.id}; nothing was changed",
+                hint="run the same command again: it decides anew",
+            )
+        came = self._office.desk().settle(plan, self._office.person(), reason)
+        return {("request" if isinstance(came, Promotion) else "entry"): wire.plain(came)}
+
+    def requests(self) -> dict[str, Any]:
+        model = _query("model").get("model", "")
+        self._see(model)
+        open_ones = self._office.desk().promotions(model)
+        may = {name: self._office.may(name, READ) for name in {promotion.model for promotion in open_ones}}
+        return {"requests": wire.plain([promotion for promotion in open_ones if may[promotion.model]])}
+
+    def request(self, number: str) -> dict[str, Any]:
+        return {"request": wire.plain(self._promotion(number))}
+
+    def approve(self, number: str) -> dict[str, Any]:
+        part = _posted()
+        reason, role, signature = _reason(part), part.text("role", ""), part.text("signature", "")
+        _close(part)
+        self._promotion(number)
+        done = self._office.desk().approve(number, self._office.person(), reason, role, signature)
+        return {"request": wire.plain(done)}
+
+    def reject(self, number: str) -> dict[str, Any]:
+        reason = self._only_reason(number)
+        return {"request": wire.plain(self._office.desk().reject(number, self._office.person(), reason))}
+
+    def cancel(self, number: str) -> dict[str, Any]:
+        reason = self._only_reason(number)
+        return {"request": wire.plain(self._office.desk().cancel(number, self._office.person(), reason))}
+
+    def apply(self, number: str) -> dict[str, Any]:
+        reason = self._only_reason(number)
+        return {"entry": wire.plain(self._office.desk().apply(number, self._office.person(), reason))}
+
+    def _only_reason(self, number: str) -> str:
+        part = _posted()
+        reason = _reason(part)
+        _close(part)
+        self._promotion(number)
+        return reason
+
+    def _promotion(self, number: str) -> Promotion:
+        """Raise NotFound for an unknown request, Refused for one about a model that is not for who asks."""
+        promotion = self._office.desk().promotion(number)
+        self._see(promotion.model)
+        return promotion
+
+    def _version(self) -> ModelVersion:
+        asked = _query("model", "version")
+        self._see(asked.get("model", ""))
+        ref = ModelRef(asked.get("model", ""), version=_number("version", asked.get("version", "")))
+        return self._office.desk().store.version(ref)
+
+    def _planned(self, part: Part) -> Callable[[], Plan]:
+        """How to make the plan that is asked for; it is made once."""
+        kind, ref, level = part.choice("kind", _KINDS), part.text("ref"), part.text("level")
+
+        @cache
+        def made() -> Plan:
+            desk = self._office.desk()
+            named = ModelRef.parse(ref) if kind == "promotion" else None
+            name = named.name if named else check_name(ref)
+            self._see(name)
+            if named:
+                return desk.plan(named, level)
+            return desk.plan_rollback(name, level) if kind == "rollback" else desk.plan_retirement(name, level)
+
+        return made
+
+    def _see(self, model: str) -> None:
+        """Raise Refused for a model that MLflow's permissions keep from who asks; `""` is the registry itself."""
+        if model and not self._office.may(model, READ):
+            raise Refused(
+                f"{self._office.person()} may not read {model}", hint="who manages the model in MLflow grants READ"
+            )
+
+    def _edit(self, model: str, doing: str, version: int, level: str = "") -> None:
+        """Raise Refused, recorded, for who may not edit the model."""
+        person = self._office.person()
+        if not self._office.may(model, EDIT):
+            why = f"{person} may not edit {model}"
+            self._office.desk().refuse(person, model, doing, why, version, level)
+            raise Refused(why, hint="who manages the model in MLflow grants EDIT")
+
+
+_KINDS = ("promotion", "rollback", "retirement")
+
+
+def _as_json(view: Callable[..., Any]) -> Callable[..., flask.Response]:
+    def answered(**names: str) -> flask.Response:
+        return flask.Response(wire.dumps(view(**names)), mimetype="application/json")
+
+    return answered
+
+
+def _posted() -> Part:
+    """The content of the request. Raises: Misused for anything but one JSON object, which says that it is one."""
+    request = flask.request
+    if request.mimetype != "application/json":
+        raise Misused("the content of a request is application/json", hint="-H 'Content-Type: application/json'")
+    request.max_content_length = LARGEST_JSON
+    try:
+        return Part.whole(wire.loads(request.get_data()))
+    except ValueError as error:
+        raise Misused(f"the request cannot be read: {error}") from error
+
+
+def _close(part: Part) -> None:
+    part.close()
+    if part.faults:
+        raise Faulty("the request cannot be used", part.faults)
+
+
+def _reason(part: Part) -> str:
+    reason = part.text("reason", "")
+    if len(reason) > LONGEST_REASON:
+        part.fault(f"is longer than {LONGEST_REASON} characters", "reason")
+    return reason
+
+
+def _query(*names: str) -> dict[str, str]:
+    """What the address asks, each once. Raises: Misused for anything else."""
+    asked = flask.request.args.to_dict(flat=False)
+    for name, values in asked.items():
+        if name not in names or len(values) > 1:
+            known = ", ".join(names)
+            raise Misused(f"the address asks {name!r} twice, or it is none of {known}")
+    return {name: values[0] for name, values in asked.items()}
+
+
+def _question(asked: dict[str, str]) -> Question:
+    return Question(
+        events=tuple(event for event in asked.get("events", "").split(",") if event),
+        level=asked.get("level", ""),
+        version=_number("version", asked.get("version", "0")),
+        request=asked.get("request", ""),
+        newest=_number("newest", asked.get("newest", "0")),
+    )
+
+
+def _number(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise Misused(f"{name} is {text[:40]!r}, expected a whole number")
+    return int(text)
+
+
+@cache
+def _towpath() -> str:
+    return installed("towpath")
