@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from towpath_core.verdicts import Verdict
     from towpath_registry.governing import Desk
     from towpath_registry.nouns import LedgerEntry
-    from towpath_registry.promotion import Plan
+    from towpath_registry.plans import Plan
 
 
 def settle(console: Console, desk: Desk, plan: Plan, reason: str, *, dry_run: bool, yes: bool, verbose: bool) -> int:

@@ -20,8 +20,9 @@ from towpath_registry.evidence import Read
 from towpath_registry.local_files import LocalFiles
 from towpath_registry.notary import HomeNotary
 from towpath_registry.nouns import Decision, LedgerEntry, ModelVersion, Question
+from towpath_registry.plans import Plan
 from towpath_registry.policy import Policy, solo
-from towpath_registry.promotion import Plan, Promotions
+from towpath_registry.promotion import Promotions
 from towpath_registry.requests import Promotion
 from towpath_registry.store import Store, open_store
 from towpath_registry.trust import Revoked, Signer

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from registry_world import CARD, JUDGED, NAME, EmbeddedWorld, MemoryWorld, World, material, promotions
+from registry_world import CARD, JUDGED, NAME, EmbeddedWorld, MemoryWorld, material, promotions
 from towpath_core.errors import CouldNot, Misused, NotFound, Refused
 from towpath_core.refs import ModelRef
 from towpath_core.verdicts import Verdict
 from towpath_registry.gates import Candidate, Gate
 from towpath_registry.nouns import PROMOTED, REFUSED, ROLLED_BACK, LedgerEntry
+from towpath_registry.plans import Plan
 from towpath_registry.policy import Level, Policy, solo
-from towpath_registry.promotion import Plan
 
 BAD = (Verdict("accuracy_4", False, "accuracy_4", "0.41", "at least 0.55"), JUDGED[1])
 
