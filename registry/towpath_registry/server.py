@@ -42,13 +42,11 @@ _ABANDONED = timedelta(minutes=2)  # after which a request that nobody finished 
 _PAGE = 1_000
 
 
-class ServerStore:
-    """The registry of the MLflow server at `uri`."""
+class ServerModels:
+    """The models and versions of the MLflow server at `uri`, as its REST interface tells them."""
 
-    governed = False
-
-    def __init__(self, uri: str, environ: Mapping[str, str], clock: Clock) -> None:
-        self._rest, self._clock = Rest(uri, environ), clock
+    def __init__(self, uri: str, environ: Mapping[str, str]) -> None:
+        self._rest = Rest(uri, environ)
 
     def models(self) -> list[ModelSummary]:
         found = self._pages("registered-models/search", "registered_models")
@@ -77,6 +75,88 @@ class ServerStore:
             raise no_version(ref, _aliases(model), _summary(model).latest) from error
         version = found["model_version"]
         return _version(version, dict.fromkeys(version.get("aliases", ()), int(version["version"])))
+
+    @contextlib.contextmanager
+    def model_folder(self, version: ModelVersion) -> Iterator[Path]:
+        scheme, slash, model_id = version.source.partition(":/")
+        if scheme != "models" or not slash or "/" in model_id:
+            raise CouldNot(
+                f"{version.ref} was not registered by towpath: its source is {version.source}",
+                hint="make a version with towpath run",
+            )
+        with tempfile.TemporaryDirectory(prefix="towpath-model-") as temporary:
+            folder = Path(temporary)
+            for path in self._files(f"logged-models/{model_id}/artifacts/directories", "artifact_directory_path"):
+                target = folder / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                address = f"/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files"
+                with self._rest.stream(address, artifact_file_path=path) as source, target.open("wb") as copy:
+                    shutil.copyfileobj(source, copy, 1 << 20)
+            yield folder
+
+    def evidence(self, version: ModelVersion) -> list[tuple[str, bytes]]:
+        if not self._run(version):
+            return []
+        listed = self._rest.get("artifacts/list", run_id=version.run_id, path=evidence.FOLDER).get("files", [])
+        found = []
+        for path in sorted(file["path"] for file in listed if file["path"].endswith(evidence.SUFFIX)):
+            with self._rest.stream("/get-artifact", path=path, run_uuid=version.run_id) as source:
+                found.append((PurePosixPath(path).name, source.read(evidence.LARGEST + 1)))
+        return found
+
+    def metrics(self, version: ModelVersion) -> dict[str, float]:
+        found = self._run(version).get("data", {}).get("metrics", [])
+        values = {metric["key"]: float(metric["value"]) for metric in found}
+        return {key: values[key] for key in sorted(values) if math.isfinite(values[key]) and abs(values[key]) < 1.7e308}
+
+    def _model(self, name: str) -> dict[str, Any]:
+        """The registered model as the server describes it. Raises: NotFound."""
+        try:
+            model: dict[str, Any] = self._rest.get("registered-models/get", name=name)["registered_model"]
+        except NotFound as error:
+            raise no_model(name, (model.name for model in self.models())) from error
+        return model
+
+    def _run(self, version: ModelVersion) -> dict[str, Any]:
+        """The version's run; empty if it has none, or it was deleted."""
+        if not version.run_id:
+            return {}
+        try:
+            run: dict[str, Any] = self._rest.get("runs/get", run_id=version.run_id)["run"]
+        except NotFound:
+            return {}
+        return run if run["info"].get("lifecycle_stage") == "active" else {}
+
+    def _files(self, listing: str, parameter: str, below: str = "") -> list[str]:
+        """All files below a folder of artifacts, as paths that stay inside it."""
+        found: list[str] = []
+        for entry in self._rest.get(listing, **({parameter: below} if below else {})).get("files", []):
+            path = PurePosixPath(entry["path"])
+            if path.is_absolute() or ".." in path.parts or not path.is_relative_to(below) or str(path) == below:
+                raise CouldNot(f"the server lists a file outside the model's folder: {path}")
+            found += self._files(listing, parameter, str(path)) if entry.get("is_dir") else [str(path)]
+        return found
+
+    def _pages(self, path: str, what: str, **question: object) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        token = ""
+        while True:
+            more = {"page_token": token} if token else {}
+            answer = self._rest.get(path, max_results=_PAGE, **question, **more)
+            found += answer.get(what, [])
+            token = answer.get("next_page_token", "")
+            if not token:
+                return found
+
+
+class ServerStore(ServerModels):
+    """The registry of the plain MLflow server at `uri`."""
+
+    governed = False
+
+    def __init__(self, uri: str, environ: Mapping[str, str], clock: Clock) -> None:
+        super().__init__(uri, environ)
+        self._clock = clock
 
     def ledger(self, name: str, asked: Question | None = None) -> list[LedgerEntry]:
         if not name:  # a plain server keeps nothing about itself
@@ -117,39 +197,6 @@ class ServerStore:
             "a plain MLflow server holds no policy: whoever may edit a model could change it",
             hint="start it with towpath server",
         )
-
-    @contextlib.contextmanager
-    def model_folder(self, version: ModelVersion) -> Iterator[Path]:
-        scheme, slash, model_id = version.source.partition(":/")
-        if scheme != "models" or not slash or "/" in model_id:
-            raise CouldNot(
-                f"{version.ref} was not registered by towpath: its source is {version.source}",
-                hint="make a version with towpath run",
-            )
-        with tempfile.TemporaryDirectory(prefix="towpath-model-") as temporary:
-            folder = Path(temporary)
-            for path in self._files(f"logged-models/{model_id}/artifacts/directories", "artifact_directory_path"):
-                target = folder / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                address = f"/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files"
-                with self._rest.stream(address, artifact_file_path=path) as source, target.open("wb") as copy:
-                    shutil.copyfileobj(source, copy, 1 << 20)
-            yield folder
-
-    def evidence(self, version: ModelVersion) -> list[tuple[str, bytes]]:
-        if not self._run(version):
-            return []
-        listed = self._rest.get("artifacts/list", run_id=version.run_id, path=evidence.FOLDER).get("files", [])
-        found = []
-        for path in sorted(file["path"] for file in listed if file["path"].endswith(evidence.SUFFIX)):
-            with self._rest.stream("/get-artifact", path=path, run_uuid=version.run_id) as source:
-                found.append((PurePosixPath(path).name, source.read(evidence.LARGEST + 1)))
-        return found
-
-    def metrics(self, version: ModelVersion) -> dict[str, float]:
-        found = self._run(version).get("data", {}).get("metrics", [])
-        values = {metric["key"]: float(metric["value"]) for metric in found}
-        return {key: values[key] for key in sorted(values) if math.isfinite(values[key]) and abs(values[key]) < 1.7e308}
 
     def record(self, decision: Decision, seen: int | None = None) -> LedgerEntry:
         model = self._model(decision.model)
@@ -218,45 +265,6 @@ class ServerStore:
             return
         content = {"name": decision.model, "alias": decision.level, "version": str(decision.version)}
         self._rest.send("POST", "registered-models/alias", **content)
-
-    def _model(self, name: str) -> dict[str, Any]:
-        """The registered model as the server describes it. Raises: NotFound."""
-        try:
-            model: dict[str, Any] = self._rest.get("registered-models/get", name=name)["registered_model"]
-        except NotFound as error:
-            raise no_model(name, (model.name for model in self.models())) from error
-        return model
-
-    def _run(self, version: ModelVersion) -> dict[str, Any]:
-        """The version's run; empty if it has none, or it was deleted."""
-        if not version.run_id:
-            return {}
-        try:
-            run: dict[str, Any] = self._rest.get("runs/get", run_id=version.run_id)["run"]
-        except NotFound:
-            return {}
-        return run if run["info"].get("lifecycle_stage") == "active" else {}
-
-    def _files(self, listing: str, parameter: str, below: str = "") -> list[str]:
-        """All files below a folder of artifacts, as paths that stay inside it."""
-        found: list[str] = []
-        for entry in self._rest.get(listing, **({parameter: below} if below else {})).get("files", []):
-            path = PurePosixPath(entry["path"])
-            if path.is_absolute() or ".." in path.parts or not path.is_relative_to(below) or str(path) == below:
-                raise CouldNot(f"the server lists a file outside the model's folder: {path}")
-            found += self._files(listing, parameter, str(path)) if entry.get("is_dir") else [str(path)]
-        return found
-
-    def _pages(self, path: str, what: str, **question: object) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        token = ""
-        while True:
-            more = {"page_token": token} if token else {}
-            answer = self._rest.get(path, max_results=_PAGE, **question, **more)
-            found += answer.get(what, [])
-            token = answer.get("next_page_token", "")
-            if not token:
-                return found
 
 
 def _as_tags(link: Link) -> dict[str, str]:
