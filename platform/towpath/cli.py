@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "show": ("show", "Show one version: provenance, measures, evidence.", "Read the registry"),
     "history": ("history", "Show who moved what, when and why.", "Read the registry"),
     "ui": ("ui", "Open MLflow's UI on this machine.", "Read the registry"),
+    "server": ("server", "Start the registry's server for a team.", "Read the registry"),
     "promote": ("promote", "Move a version to a level, if its gates agree.", "Move a model"),
     "requests": ("requests", "Show what waits for approval.", "Move a model"),
     "approve": ("approve", "Say yes to a request.", "Move a model"),
@@ -33,6 +34,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "cancel": ("cancel", "Take back a request that you made.", "Move a model"),
     "rollback": ("rollback", "Put the previous version back.", "Move a model"),
     "retire": ("retire", "Take a model away from a level.", "Move a model"),
+    "policy": ("policy", "Show, check and set what each level asks.", "Move a model"),
     "build": ("build", "Build an image with one model version.", "Deliver a model"),
     "deploy": ("deploy", "Start a version, prove it, and keep it running.", "Deliver a model"),
     "undeploy": ("undeploy", "Stop what deploy started.", "Deliver a model"),
@@ -67,10 +69,7 @@ class Switchboard(click.Group):
         module = importlib.import_module(f"towpath.commands.{VERBS[verb][0]}")
         command = module.command
         assert isinstance(command, click.Command)
-        for option in command.params:
-            longs = [name for name in option.opts if name.startswith("--")]
-            if longs and isinstance(option, click.Option):  # click would go by the name of our function's argument
-                option.envvar = f"TOWPATH_{verb}_{longs[0][2:]}".replace("-", "_").upper()
+        _name_variables(command, f"TOWPATH_{verb}")
         return command
 
     def resolve_command(
@@ -92,6 +91,16 @@ class Switchboard(click.Group):
             rows = [(verb, text) for verb, (_, text, where) in VERBS.items() if where == section]
             with formatter.section(section):
                 formatter.write_dl(rows, col_max=12)
+
+
+def _name_variables(command: click.Command, prefix: str) -> None:
+    """Every option's environment variable, by the option's name; click would go by that of our function's argument."""
+    for option in command.params:
+        longs = [name for name in option.opts if name.startswith("--")]
+        if longs and isinstance(option, click.Option):
+            option.envvar = f"{prefix}_{longs[0][2:]}".replace("-", "_").upper()
+    for name, inner in command.commands.items() if isinstance(command, click.Group) else ():
+        _name_variables(inner, f"{prefix}_{name}")
 
 
 @click.group(
@@ -160,8 +169,9 @@ def _told(error: TowpathError, as_json: bool) -> int:
 def _wants_json(arguments: Sequence[str]) -> bool:
     """Whether the command was asked for JSON; it may have failed before it knew."""
     verb = SYNONYMS.get(arguments[0], arguments[0]) if arguments else ""
-    said = os.environ.get(f"TOWPATH_{verb.upper()}_JSON", "")
-    return "--json" in arguments or said.lower() in ("1", "true", "t", "yes", "y", "on")
+    names = [f"TOWPATH_{verb}_JSON", f"TOWPATH_{verb}_{''.join(arguments[1:2])}_JSON"]
+    said = [os.environ.get(name.replace("-", "_").upper(), "").lower() for name in names]
+    return "--json" in arguments or any(word in ("1", "true", "t", "yes", "y", "on") for word in said)
 
 
 def _print_json(error: TowpathError, exit_code: int) -> None:

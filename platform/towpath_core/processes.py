@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,9 +14,11 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def group(
-    command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, tied: bool = False
 ) -> Iterator[subprocess.Popen[str]]:
     """The program in a process group of its own, its output as text lines; the whole group ends with the block.
+
+    With `tied` its standard input lasts as long as this process does, however that ends: see `end_with_stdin`.
 
     Standard error joins standard output. An interrupt (Ctrl-C, SIGTERM turned into KeyboardInterrupt) inside the
     block is passed on to the group, which gets five seconds to end by itself.
@@ -24,7 +27,7 @@ def group(
         list(command),
         cwd=cwd,
         env=dict(env) if env is not None else None,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -36,8 +39,9 @@ def group(
         yield process
     finally:
         end_group(process)
-        if process.stdout is not None:
-            process.stdout.close()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
 
 
 def end_group(process: subprocess.Popen[str], patience: float = 5.0) -> None:
@@ -50,6 +54,23 @@ def end_group(process: subprocess.Popen[str], patience: float = 5.0) -> None:
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline and (process.poll() is None or _group_alive(process.pid)):
             time.sleep(0.02)
+
+
+def end_with_stdin(patience: float = 10.0) -> None:
+    """From now on this process ends when its standard input does: by SIGTERM, and `patience` seconds later by force.
+
+    The end of a pipe is seen even when who held the other side of it was killed.
+    """
+
+    def wait() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 4096):
+                pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(patience)
+        os._exit(143)
+
+    threading.Thread(target=wait, name="end-with-stdin", daemon=True).start()
 
 
 def _group_alive(group_id: int) -> bool:

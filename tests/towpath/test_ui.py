@@ -6,9 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,13 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def eventually(holds: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.05)
+
+
 def descendants(of: int) -> set[int]:
     """All processes below one, by /proc."""
     parents = {}
@@ -68,9 +76,9 @@ def test_it_serves_this_registry_on_loopback_until_it_is_interrupted(
         base = f"http://127.0.0.1:{port}"
         with urllib.request.urlopen(f"{base}/api/2.0/mlflow/registered-models/get?name={NAME}") as answer:
             assert json.load(answer)["registered_model"]["name"] == NAME
-        evidence = f"{base}/get-artifact?path=evidence/quality.json&run_uuid={version.run_id}"
+        evidence = f"{base}/get-artifact?path=evidence/quality.dsse.json&run_uuid={version.run_id}"
         with urllib.request.urlopen(evidence) as answer:
-            assert json.load(answer)["predicate"]["kind"] == "quality"
+            assert json.load(answer)["payloadType"] == "application/vnd.in-toto+json"
         for path in ("../towpath.db", "..%2ftowpath.db", "%2e%2e/towpath.db", "/etc/passwd"):
             with pytest.raises(urllib.error.HTTPError):
                 urllib.request.urlopen(f"{base}/api/2.0/mlflow-artifacts/artifacts/{path}")
@@ -81,6 +89,43 @@ def test_it_serves_this_registry_on_loopback_until_it_is_interrupted(
     assert not listens(port)
     assert not {child for child in children if Path(f"/proc/{child}").exists()}
     assert sorted(path.name for path in home.iterdir()) == before
+
+
+@pytest.mark.slow
+def test_nothing_is_left_running_when_it_is_killed(home: Path, environment: dict[str, str]) -> None:
+    EmbeddedWorld(home)
+    port = free_port()
+    with ui(environment, port) as (process, _):
+        children = descendants(process.pid)
+        assert children
+        process.kill()
+        process.wait(30)
+        eventually(lambda: not any(Path(f"/proc/{child}").exists() for child in children), "all to have ended")
+    assert not listens(port)
+
+
+@pytest.mark.slow
+def test_a_level_does_not_move_in_the_ui_without_what_it_asks(home: Path, environment: dict[str, str]) -> None:
+    world = EmbeddedWorld(home)
+    version = world.add(material(judged=None))
+    port = free_port()
+    with ui({**environment, "TOWPATH_ACTOR": "ann@office.example"}, port):
+        content = {"name": NAME, "alias": "staging", "version": str(version.version)}
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/registered-models/alias",
+            json.dumps(content).encode(),
+            {"Content-Type": "application/json"},
+            method="POST",
+        )
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request)
+        said = json.load(refused.value)
+    assert refused.value.code == 403
+    assert "quality" in said["message"]
+    assert said["error_code"] == "PERMISSION_DENIED"
+    last = world.store.ledger(NAME)[-1]
+    assert (last.event, last.actor, last.details["attempt"]) == ("refused", "ann@office.example", "set-alias")
+    assert world.store.models()[0].aliases == {}
 
 
 @pytest.mark.slow
@@ -129,5 +174,5 @@ def test_with_a_server_it_prints_the_servers_address_without_the_password(towpat
 def test_an_address_that_is_not_this_machines_is_an_error(towpath: Towpath, home: Path) -> None:
     EmbeddedWorld(home)
     told = towpath("ui", "--host", "192.0.2.1", code=3).err
-    assert "Warning: whoever reaches 192.0.2.1 can change this registry" in told
+    assert "Warning: whoever reaches 192.0.2.1 acts as you in this registry" in told
     assert "cannot listen on 192.0.2.1 port 5000" in told

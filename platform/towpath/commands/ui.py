@@ -16,9 +16,9 @@ from towpath.console import Console, with_console
 def command(console: Console, port: int, host: str) -> None:
     """Open MLflow's UI on this machine; Ctrl-C ends it.
 
-    Serves the registry in TOWPATH_HOME and nothing else, to this machine only. MLflow's UI has no login: whoever
-    reaches its address may change what it shows. With MLFLOW_TRACKING_URI=http://… the UI runs on that server, and its
-    address is printed.
+    Serves the registry in TOWPATH_HOME and nothing else, to this machine only. There is no login: whoever reaches its
+    address acts as you, and levels move as the policy says. For a team: towpath server. With MLFLOW_TRACKING_URI=http://…
+    the UI runs on that server, and its address is printed.
 
     \b
     towpath ui
@@ -32,7 +32,7 @@ def command(console: Console, port: int, host: str) -> None:
         console.result({"address": address, "started": False}, f"The registry's server shows it: {address}")
         return
     if host not in ("127.0.0.1", "localhost", "::1"):
-        console.say(f"Warning: whoever reaches {host} can change this registry; there is no login.")
+        console.say(f"Warning: whoever reaches {host} acts as you in this registry; there is no login.")
     with mlflow_ui.serving(os.environ, host, port, console.say) as (address, wait):
         console.result({"address": address, "started": True}, f"MLflow's UI: {address}\nCtrl-C ends it.")
         wait()

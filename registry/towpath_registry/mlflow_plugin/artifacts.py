@@ -83,7 +83,7 @@ _known: list[_Folders] = []
 
 
 def _folders() -> _Folders:
-    kept, root = here().keeper.kept(), _root()
+    kept, root = here().keeper.kept(), artifacts_root()
     if not (_known and _known[0].of is kept and _known[0].root == root):
         _known[:] = [_Folders(kept, root)]
     return _known[0]
@@ -115,7 +115,7 @@ def _refuse_kept(what: str, target: Path, *, deleting: bool = False) -> None:
 
 def _note_author(target: Path) -> None:
     """Who writes into a run's or a logged model's files is one of its authors."""
-    parts = Path(os.path.realpath(target)).relative_to(_root()).parts
+    parts = Path(os.path.realpath(target)).relative_to(artifacts_root()).parts
     workspace = parts[1] if parts[:1] == ("workspaces",) and len(parts) > 2 else WORKSPACE
     for part in parts[:-1]:
         kind = "model" if _MODEL.fullmatch(part) else "run" if _RUN.fullmatch(part) else ""
@@ -145,7 +145,8 @@ def _folder(place: str, root: Path) -> Path | None:
     return None
 
 
-def _root() -> Path:
+def artifacts_root() -> Path:
+    """The folder of this server's artifacts. Raises: Refused where there is none."""
     where = os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR, "").removeprefix(SCHEME)
     if not where:
         raise Refused("this process has no artifacts of its own to write to", hint="towpath server starts one that has")

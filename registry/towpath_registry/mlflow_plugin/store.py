@@ -286,7 +286,7 @@ class GovernedWorkspaceStore(_Governed, WorkspaceAwareSqlAlchemyStore):
     """The registry of a server with workspaces."""
 
 
-def open_registry(store_uri: str, tracking_uri: str | None = None) -> SqlAlchemyStore:  # noqa: ARG001 (MLflow passes it)
+def open_registry(store_uri: str) -> SqlAlchemyStore:
     """The store behind `governed+sqlite:///…` and `governed+postgresql://…`."""
     if not store_uri.startswith(SCHEME):
         raise MlflowException.invalid_parameter_value("a governed registry's address starts with governed+")
