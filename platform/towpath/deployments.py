@@ -29,7 +29,7 @@ from towpath_serve import proof
 from towpath_serve.server import bound
 
 AUTO = "auto"
-_PATIENCE = 90.0  # seconds until a new instance answers
+_LONGEST = 30.0  # seconds until one question is answered
 _PAUSE = 0.1
 _NO_ANSWER = (OSError, ValueError, http.client.HTTPException)
 
@@ -53,12 +53,16 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The folder where deployments are written down, and the targets that there are, by name."""
+    """The folder where deployments are written down, and the targets that there are, by name.
+
+    `patience` is in seconds: how long a new instance may take until it answers.
+    """
 
     folder: Path
     targets: Mapping[str, Target]
     say: Say
     clock: Clock = utc_now
+    patience: float = 90.0
 
     @classmethod
     def at(cls, environ: Mapping[str, str], say: Say) -> Desk:
@@ -144,7 +148,7 @@ def _take_over(
         if before is not None:
             before[0].halt(before[1])
         new = target.start(release.name, release, port, desk.say)
-        _prove(target, new, release, examples)
+        _prove(desk, target, new, release, examples)
         made = Deployment(release.name, release.ref, release.digest, target.name, new.id, port, stamp(desk.clock()))
         write_json(desk.folder / f"{release.name}.json", {"schema": 1, **asdict(made)})
     except BaseException:
@@ -171,7 +175,7 @@ def _prove_aside(desk: Desk, release: Release, target: Target, examples: _Exampl
     desk.say(f"{release.ref} is started on a spare port")
     instance = target.start(release.name, release, 0, desk.say)
     try:
-        _prove(target, instance, release, examples)
+        _prove(desk, target, instance, release, examples)
         desk.say(f"{release.ref} answers {len(examples.records)} examples as it did at evaluation")
     finally:
         target.remove(instance)
@@ -197,14 +201,14 @@ def _examples(release: Release) -> _Examples:
     return _Examples(*found)
 
 
-def _prove(target: Target, instance: Instance, release: Release, examples: _Examples) -> None:
+def _prove(desk: Desk, target: Target, instance: Instance, release: Release, examples: _Examples) -> None:
     """Healthy, of the registered digest, and with the answers of evaluation; or an error that says which not."""
     url = f"http://127.0.0.1:{instance.port}"
-    told = _healthy(target, instance, release, url)
+    told = _healthy(desk, target, instance, release, url)
     if told.get("digest") != release.digest:
         raise Mismatch(f"another model answers at {url}: {told.get('digest')}, expected {release.digest}")
     try:
-        answer = _ask(f"{url}/predict", {"records": examples.records})
+        answer = _ask(f"{url}/predict", {"records": examples.records}, desk.patience)
     except _NO_ANSWER as error:
         raise CouldNot(f"{release.ref} does not answer its own examples: {error}") from error
     if answer.get("digest") != release.digest:
@@ -213,25 +217,25 @@ def _prove(target: Target, instance: Instance, release: Release, examples: _Exam
         raise Mismatch(f"{release.ref} answers otherwise than at evaluation: {faults[0]}")
 
 
-def _healthy(target: Target, instance: Instance, release: Release, url: str) -> dict[str, Any]:
+def _healthy(desk: Desk, target: Target, instance: Instance, release: Release, url: str) -> dict[str, Any]:
     """What it says of its health, as soon as it does."""
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
+    deadline = time.monotonic() + desk.patience
+    while (left := deadline - time.monotonic()) > 0:
         with contextlib.suppress(*_NO_ANSWER):
-            return _ask(f"{url}/health")
+            return _ask(f"{url}/health", patience=left)
         now = next((found for found in target.instances(release.name) if found.id == instance.id), None)
         if now is None or not now.running:
             error = Mismatch if now is not None and now.code == Mismatch.exit_code else CouldNot
             raise error(f"{release.ref} ended by itself; its last words:\n{target.log(instance)[-1000:]}")
         time.sleep(_PAUSE)
-    raise CouldNot(f"{release.ref} did not answer in {_PATIENCE:.0f} seconds:\n{target.log(instance)[-1000:]}")
+    raise CouldNot(f"{release.ref} did not answer in {desk.patience:g} seconds:\n{target.log(instance)[-1000:]}")
 
 
-def _ask(url: str, body: object = None) -> dict[str, Any]:
+def _ask(url: str, body: object = None, patience: float = _LONGEST) -> dict[str, Any]:
     """JSON from this machine, past any proxy."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     data = None if body is None else json.dumps(body).encode()
-    with opener.open(url, data, timeout=30) as answer:
+    with opener.open(url, data, timeout=min(patience, _LONGEST)) as answer:
         found = json.load(answer)
     return found if isinstance(found, dict) else {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import shutil
@@ -13,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from serving_world import NAME, AbsentTarget, ThreadTarget, ask, release, running
+from serving_world import NAME, AbsentTarget, Service, ThreadTarget, ask, release, running
 from towpath.deployments import Desk, choose, current, deploy, undeploy
 from towpath.releases import Release
-from towpath.targets import Target
+from towpath.targets import Instance, Say, Target
 from towpath_core.errors import CouldNot, Mismatch, Misused, NotFound, Refused
 from towpath_core.manifest import Threshold
 from towpath_serve.predictor import Predictor
@@ -155,6 +156,39 @@ def test_one_that_does_not_start_leaves_the_old_one_running(
 
     assert served(port) == ONE
     assert running(thread) == [old.instance]
+
+
+class Silent(ThreadTarget):
+    """Starts a server that takes every request, and answers none."""
+
+    def start(self, deployment: str, release: Release, port: int, say: Say) -> Instance:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "http" and not (self.healthy and scope["path"] == "/health"):
+                await asyncio.Event().wait()
+            elif scope["type"] == "http":
+                said = json.dumps({"digest": release.digest}).encode()
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+                await send({"type": "http.response.body", "body": said})
+
+        self._services["silent"] = Service(app, port)
+        self._made["silent"] = (deployment, None, self._services["silent"].port)
+        return Instance("silent", self._services["silent"].port, running=True)
+
+    healthy = False
+
+
+@pytest.mark.parametrize(
+    ("healthy", "told"),
+    [(False, "did not answer in 0.3 seconds"), (True, "does not answer its own examples: timed out")],
+)
+def test_one_whose_first_answer_never_ends_is_given_up(
+    desk: Desk, one: Release, port: int, healthy: bool, told: str
+) -> None:
+    target = Silent()
+    target.healthy = healthy
+    with pytest.raises(CouldNot, match=told):
+        deploy(replace(desk, patience=0.3), one, target, port)
+    assert target.instances(NAME) == []
 
 
 def test_one_that_ends_by_itself_is_told_with_its_last_words(desk: Desk, one: Release, port: int) -> None:
