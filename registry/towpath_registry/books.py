@@ -186,6 +186,17 @@ def put_policy(database: Database, digest: str, content: bytes) -> None:
         database.run("INSERT INTO towpath_policies(digest, content) VALUES(:d, :content)", d=digest, content=content)
 
 
+def keep_built_in(database: Database, digest: str) -> None:
+    """Keep the built-in policy once an entry was judged by it: a later towpath may come with another."""
+    if not digest or database.rows("SELECT 1 FROM towpath_policies WHERE digest = :digest", digest=digest):
+        return
+    from towpath_registry.policy import solo
+
+    built_in = solo()
+    if built_in.digest == digest:
+        put_policy(database, digest, built_in.canonical)
+
+
 def checkpoint(database: Database) -> str:
     """The newest signed note about the ledger; empty where there is none."""
     if not tables.exists(database):
