@@ -36,8 +36,9 @@ class Postgres:
     def url(self, database: str, user: str = "postgres") -> str:
         return f"postgresql+psycopg://{user}@/{database}?host={self.folder}"
 
-    def new_database(self) -> str:
-        """A database with MLflow's tables in it, and nothing else; made for one test."""
+    @contextlib.contextmanager
+    def database(self) -> Iterator[str]:
+        """The name of a database with MLflow's tables in it, and nothing else; it is gone when the block ends."""
         name = f"test_{next(self._numbers)}"
         with self.session("postgres") as session:
             known = session.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_TEMPLATE]).fetchone()
@@ -46,7 +47,9 @@ class Postgres:
                 self._make_tables(f"{_TEMPLATE}_part")
                 session.execute(f"ALTER DATABASE {_TEMPLATE}_part RENAME TO {_TEMPLATE}")
             session.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
-        return name
+        yield name
+        with self.session("postgres") as session:
+            session.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     @contextlib.contextmanager
     def session(self, database: str, user: str = "postgres") -> Iterator[Any]:
@@ -111,7 +114,7 @@ def cluster() -> Iterator[Postgres]:
             _wait(folder, server)
             yield Postgres(folder)
         finally:
-            server.send_signal(signal.SIGINT)  # away with the clients that are left
+            server.send_signal(signal.SIGQUIT)  # at once: nothing of it is kept
             server.wait(60)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
