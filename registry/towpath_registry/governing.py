@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from towpath_core.clock import Clock, from_stamp, stamp, utc_now
 from towpath_core.errors import Mismatch, Misused, Refused
 from towpath_core.refs import ModelRef
-from towpath_registry import keys, nouns, trust
+from towpath_registry import keys, nouns, places, trust
 from towpath_registry.actor import actor
 from towpath_registry.database import Databases
 from towpath_registry.database_store import DatabaseStore
@@ -57,7 +57,13 @@ class Desk(Protocol):
 
 def desk(environ: Mapping[str, str], clock: Clock = utc_now) -> Desk:
     """The desk of the registry that MLFLOW_TRACKING_URI or TOWPATH_HOME names."""
-    return LocalDesk(open_store(environ, clock), clock, trust.own(environ))
+    store, own = open_store(environ, clock), trust.own(environ)
+    if places.database(environ) is None:
+        from towpath_registry.remote import RemoteDesk, RemoteStore
+
+        if isinstance(store, RemoteStore):
+            return RemoteDesk(store, clock, lambda policy: signers_of(policy, store, own))
+    return LocalDesk(store, clock, own)
 
 
 def server_desk(
@@ -120,7 +126,7 @@ class LocalDesk(Promotions):
             store,
             clock,
             policy=lambda: in_force(store, shared=shared),
-            signers=lambda policy: own_signers(store, own) if policy.own_keys else policy.signers,
+            signers=lambda policy: signers_of(policy, store, own),
         )
         self._shared, self._first = shared, first
 
@@ -178,6 +184,11 @@ def put_in_force(
         store.record(replace(said, event=nouns.REFUSED, reason=f"only {who} may set the policy"))
         raise Refused(f"{by} may not set the policy: only {who} may")
     return store.adopt(said, policy.canonical, [level.name for level in policy.levels], seen)
+
+
+def signers_of(policy: Policy, store: Store, own: tuple[Signer, ...]) -> tuple[Signer, ...]:
+    """Whom the policy trusts; `own` are the keys at hand."""
+    return own_signers(store, own) if policy.own_keys else policy.signers
 
 
 def own_signers(store: Store, own: tuple[Signer, ...]) -> tuple[Signer, ...]:

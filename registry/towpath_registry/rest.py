@@ -1,4 +1,4 @@
-"""A small client for MLflow's REST interface, on the standard library."""
+"""A small client for MLflow's REST interface, and those that an MLflow server carries, on the standard library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
-from towpath_core.errors import CouldNot, NotFound
+from towpath_core.errors import CouldNot, NotFound, TowpathError
 
 _API = "/api/2.0/mlflow/"
 _MISSING = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
@@ -21,22 +21,27 @@ _TIMEOUT = 60.0
 
 
 class Rest:
-    """Talks to the MLflow server at `uri` as the user that the environment names (MLFLOW_TRACKING_…)."""
+    """Talks to the MLflow server at `uri` as the user that the environment names (MLFLOW_TRACKING_…).
 
-    def __init__(self, uri: str, environ: Mapping[str, str]) -> None:
+    `api` is below which address it asks; what it asks is about the workspace that MLFLOW_WORKSPACE names.
+    """
+
+    def __init__(self, uri: str, environ: Mapping[str, str], api: str = _API) -> None:
         parts = urlsplit(uri)
-        self.shown = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        self.shown, self._api = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])), api
         self._headers = {"Accept": "application/json", **_authorization(parts.username, parts.password, environ)}
+        if workspace := environ.get("MLFLOW_WORKSPACE", "").strip():
+            self._headers["X-MLFLOW-WORKSPACE"] = workspace
         context = ssl.create_default_context(cafile=environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or None)
         self._opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _NoRedirect())
 
     def get(self, path: str, /, **question: object) -> dict[str, Any]:
         """The answer of `GET …/mlflow/<path>`. Raises: NotFound, CouldNot."""
-        return self._asked("GET", f"{_API}{path}?{urlencode(question)}")
+        return self._asked("GET", f"{self._api}{path}?{urlencode(question)}")
 
     def send(self, method: str, path: str, /, **content: object) -> dict[str, Any]:
         """The answer of another method, its content as JSON. Raises as `get` does."""
-        return self._asked(method, f"{_API}{path}", json.dumps(content).encode())
+        return self._asked(method, f"{self._api}{path}", json.dumps(content).encode())
 
     @contextlib.contextmanager
     def stream(self, address: str, /, **question: object) -> Any:
@@ -59,7 +64,7 @@ class Rest:
         try:
             yield
         except urllib.error.HTTPError as error:
-            raise self._refused(error) from error
+            raise self._refused(error.code, str(error.reason), _content(error)) from error
         except ssl.SSLError as error:
             raise CouldNot(f"{self.shown}: {error}", hint="MLFLOW_TRACKING_SERVER_CERT_PATH names your CA") from error
         except (OSError, http.client.HTTPException) as error:
@@ -73,17 +78,17 @@ class Rest:
                 f"{self.shown} does not answer as an MLflow server does", hint="check MLFLOW_TRACKING_URI"
             ) from error
 
-    def _refused(self, error: urllib.error.HTTPError) -> CouldNot:
-        said = _said(error)
-        text = str(said.get("message") or error.reason).partition("\n")[0][:300]
+    def _refused(self, code: int, reason: str, content: bytes) -> TowpathError:
+        said = _said(content)
+        text = str(said.get("message") or reason).partition("\n")[0][:300]
         if said.get("error_code") in _MISSING:
             return NotFound(text, hint="towpath list")
-        if error.code in (401, 403):
+        if code in (401, 403):
             return CouldNot(
                 f"the MLflow server {self.shown} refused: {text}",
                 hint="set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
             )
-        return CouldNot(f"the MLflow server {self.shown} answered {error.code}: {text}", hint="towpath doctor")
+        return CouldNot(f"the MLflow server {self.shown} answered {code}: {text}", hint="towpath doctor")
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -104,9 +109,15 @@ def _authorization(name: str | None, password: str | None, environ: Mapping[str,
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-def _said(error: urllib.error.HTTPError) -> dict[str, Any]:
-    with contextlib.suppress(OSError, ValueError):
-        found = json.loads(error.read(1 << 20))
+def _content(error: urllib.error.HTTPError) -> bytes:
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        return error.read(1 << 20)
+    return b""
+
+
+def _said(content: bytes) -> dict[str, Any]:
+    with contextlib.suppress(ValueError):
+        found = json.loads(content)
         if isinstance(found, dict):
             return found
     return {}

@@ -102,12 +102,17 @@ class Store(ModelStore, Register, Protocol):
 
 
 def open_store(environ: Mapping[str, str], clock: Clock = utc_now) -> Store:
-    """The store that MLFLOW_TRACKING_URI or TOWPATH_HOME names; nothing is opened before it is asked."""
+    """The store that MLFLOW_TRACKING_URI or TOWPATH_HOME names; no file is opened before it is asked.
+
+    A server is asked which kind it is. Raises: CouldNot where it does not say.
+    """
     path = places.database(environ)
     if path is None:
+        from towpath_registry.remote import open_remote
         from towpath_registry.server import ServerStore
 
-        return ServerStore(places.tracking_uri(environ), environ, clock)
+        uri = places.tracking_uri(environ)
+        return open_remote(uri, environ) or ServerStore(uri, environ, clock)
     from towpath_registry.embedded import EmbeddedStore
 
     return EmbeddedStore(path, clock, environ=environ)

@@ -50,7 +50,7 @@ def noun(kind: type[T], content: object) -> T:
 def nouns(kind: type[T], content: object) -> list[T]:
     """The nouns of a list. Raises: as `noun` does."""
     if not isinstance(content, list):
-        raise ValueError("it is no list")
+        raise _wrong("", "a list")
     return [noun(kind, inner) for inner in content]
 
 
@@ -71,7 +71,7 @@ def loads(content: bytes) -> dict[str, Any]:
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if not isinstance(found, dict):
-        raise ValueError("it is no JSON object")
+        raise _wrong("", "a JSON object")
     return found
 
 
@@ -84,9 +84,12 @@ def error_content(error: TowpathError) -> dict[str, Any]:
     return {"error": {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}}
 
 
-def error_of(code: int, content: Mapping[str, Any]) -> TowpathError | None:
+def error_of(code: int, content: bytes) -> TowpathError | None:
     """The error that an answer says; None for an answer of somebody else's, or one that contradicts itself."""
-    said = content.get("error")
+    try:
+        said = loads(content).get("error")
+    except ValueError:
+        return None
     if not isinstance(said, dict) or said.keys() != {"message", "hint", "exit_code"}:
         return None
     message, hint = said["message"], said["hint"]

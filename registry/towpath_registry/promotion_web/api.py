@@ -44,6 +44,7 @@ class Api:
             ("GET", f"{PREFIX}/policies/<digest>", self.kept_policy),
             ("GET", f"{PREFIX}/ledger", self.ledger),
             ("GET", f"{PREFIX}/seen", self.seen),
+            ("GET", f"{PREFIX}/checkpoint", self.checkpoint),
             ("GET", f"{PREFIX}/recorded", self.recorded),
             ("GET", f"{PREFIX}/authors", self.authors),
             ("POST", f"{PREFIX}/registered", self.registered),
@@ -107,6 +108,9 @@ class Api:
         self._see(model)
         return {"seen": self._office.desk().store.seen(model)}
 
+    def checkpoint(self) -> dict[str, Any]:
+        return {"note": self._office.desk().store.checkpoint()}
+
     def recorded(self) -> dict[str, Any]:
         return {"recorded": wire.plain(self._office.desk().store.recorded(self._version()))}
 
@@ -140,6 +144,8 @@ class Api:
                 f"plan {seen[:40]} is not what it would be now: that is plan {plan.id}; nothing was changed",
                 hint="run the same command again: it decides anew",
             )
+        if plan.done:
+            raise Refused(f"{plan.version.ref} is at {plan.level} already; nothing to do")
         came = self._office.desk().settle(plan, self._office.person(), reason)
         return {("request" if isinstance(came, Promotion) else "entry"): wire.plain(came)}
 
