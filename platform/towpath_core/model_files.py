@@ -49,6 +49,7 @@ FILES: Mapping[str, int] = {
 }
 REQUIRED = (MLMODEL, manifests.FILE, MODEL)
 _MLFLOW_TYPES = {"string": "string", "category": "string", "number": "double"}
+_CONTROL = bytes({*range(32), 127} - set(b"\t\n\r\f"))
 # skops itself leaves numpy's type objects to the reader; MLflow's own loader needs to be told.
 _TRUSTED = ["numpy.dtype"]
 
@@ -99,7 +100,7 @@ def examine(files: Mapping[str, bytes], types: Types = PLATFORM) -> tuple[list[V
     if missing := [name for name in REQUIRED if name not in files]:
         return [_no(Unfit("the folder", f"without {', '.join(missing)}", ", ".join(REQUIRED)))], None
     verdicts = [
-        Verdict(GATE, True, "the folder", f"{len(files)} known files", "known files only"),
+        _check_texts(files),
         _judged(files[MLMODEL], _check_mlmodel),
         _judged(files[manifests.FILE], _check_manifest),
     ]
@@ -165,6 +166,18 @@ def _judged(content: bytes, check: Callable[[bytes], Verdict]) -> Verdict:
 
 def _no(no: Unfit) -> Verdict:
     return Verdict(GATE, False, no.subject, no.got, no.expected)
+
+
+def _check_texts(files: Mapping[str, bytes]) -> Verdict:
+    """What nobody loads must not be loadable either: everything beside the model is text."""
+    for name in files.keys() - {MODEL, MLMODEL, manifests.FILE}:
+        try:
+            files[name].decode()
+        except UnicodeDecodeError:
+            return _no(Unfit(name, "no text", "UTF-8 text"))
+        if len(files[name].translate(None, _CONTROL)) < len(files[name]):
+            return _no(Unfit(name, "text with control characters", "plain text"))
+    return Verdict(GATE, True, "the folder", f"{len(files)} known files", "known files only")
 
 
 def _check_mlmodel(content: bytes) -> Verdict:

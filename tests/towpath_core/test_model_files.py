@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import os
 import pickle
+import re
 import shutil
 import struct
+import sys
+import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -247,6 +254,25 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked() -> None:
     assert "that unpack to 104857600" in reason(out.getvalue())
 
 
+def test_a_bomb_costs_no_memory_to_refuse() -> None:
+    """A megabyte that unpacks to a gigabyte; skops takes seconds and two gigabytes to list it."""
+    packer, zeros = zlib.compressobj(1, wbits=-15), bytes(16 << 20)
+    packed = b"".join(packer.compress(zeros) for _ in range(64)) + packer.flush()
+    size, name = 1 << 30, b"1.npy"
+    head = struct.pack("<HHHHHIIIHH", 20, 0, 8, 0, 33, 0, len(packed), size, len(name), 0)
+    local = b"PK\x03\x04" + head + name + packed
+    entry = b"PK\x01\x02" + struct.pack("<H", 20) + head + struct.pack("<HHHII", 0, 0, 0, 0, 0) + name
+    bomb = local + entry + b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(entry), len(local), 0)
+    tracemalloc.start()
+    try:
+        told = reason(bomb)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "bytes that unpack to 1073741824" in told
+    assert peak < 4 << 20
+
+
 def test_many_members_that_are_too_large_together_are_refused() -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -285,6 +311,22 @@ def test_nesting_is_refused() -> None:
         deep = node("ListNode", "builtins", "list", 10**6 + level, content=[deep])
     bad = with_schema(lambda schema: attributes(schema, "Pipeline").update(transform_input=deep))
     assert "nested too deeply" in reason(bad)
+
+
+def test_three_hundred_lists_in_one_another_are_refused() -> None:
+    """skops ends with a RecursionError."""
+    model = fitted()
+    deep: list[Any] = []
+    for _ in range(300):
+        deep = [deep]
+    model.named_steps["words"].stop_words = deep
+    with pytest.raises(RecursionError):
+        skops_io.dumps(model)
+    nest: dict[str, Any] = plain(1)
+    for level in range(300):
+        nest = node("ListNode", "builtins", "list", 10**6 + level, content=[nest])
+    bad = with_schema(lambda schema: attributes(schema, "TfidfVectorizer").update(stop_words=nest))
+    assert reason(bad) == "schema.json is nested too deeply or too large, expected at most 60 levels"
 
 
 @pytest.mark.parametrize("protocol", [0, 1, 3, True, "2", None])
@@ -330,6 +372,18 @@ def test_a_type_that_is_not_on_the_list_is_refused(loader: str, module: str, cla
         lambda schema: attributes(schema, "Pipeline").update(memory=node(loader, module, class_, **fields))
     )
     assert reason(bad) == f"a type is {module}.{class_}, expected a type on the platform's list"
+
+
+def test_a_module_that_is_not_on_the_list_is_not_even_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "booby.py").write_text("raise SystemExit('it ran')")
+    monkeypatch.syspath_prepend(tmp_path)
+    bad = with_schema(
+        lambda schema: attributes(schema, "Pipeline").update(
+            memory=node("ObjectNode", "booby", "Trap", content=plain(1))
+        )
+    )
+    assert reason(bad) == "a type is booby.Trap, expected a type on the platform's list"
+    assert "booby" not in sys.modules
 
 
 @pytest.mark.parametrize(
@@ -455,6 +509,13 @@ def test_an_attribute_that_is_not_on_the_list_is_refused(name: str) -> None:
     assert f"Pipeline's attribute is called {name!r}" in reason(with_schema(hide))
 
 
+def test_a_function_in_the_place_of_a_method_is_refused() -> None:
+    """No type gives it away: `model.predict` would be numpy's."""
+    model = fitted()
+    model.predict = np.negative
+    assert "FunctionNode (numpy.negative)" in reason(skops_io.dumps(model))
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -490,6 +551,17 @@ def test_trees_are_refused() -> None:
     assert "Tree" in reason(skops_io.dumps(model))
 
 
+def test_a_tree_whose_nodes_look_at_a_column_that_is_not_there_is_refused() -> None:
+    """skops loads it, and scikit-learn crashes the process."""
+    model = DecisionTreeClassifier().fit([[1.0], [2.0]], CODES[:2])
+    state = model.tree_.__getstate__()
+    state["nodes"]["feature"][0] = 2_000_000_000
+    model.tree_.__setstate__(state)
+    assert reason(skops_io.dumps(model)) == (
+        "a type is sklearn.tree._classes.DecisionTreeClassifier, expected a type on the platform's list"
+    )
+
+
 def test_a_random_state_is_refused() -> None:
     model = fitted()
     model.named_steps["lr"].random_state = np.random.RandomState(0)
@@ -514,6 +586,73 @@ def test_an_unknown_file_is_refused(folder: Path) -> None:
     assert refusals(folder)[0].startswith("the folder is with 'model.pkl' in it, expected known files only: MLmodel")
     with pytest.raises(Refused, match=r"model\.pkl"):
         model_files.read(folder)
+
+
+def pickled(protocol: int) -> bytes:
+    """It would run a command."""
+
+    class Trap:
+        def __reduce__(self) -> Any:
+            return os.system, ("touch it_ran",)
+
+    return pickle.dumps(Trap(), protocol)
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(name, content)
+    return out.getvalue()
+
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "as it is": lambda content: content,
+    "zlib": zlib.compress,
+    "gzip": gzip.compress,
+    "bz2": bz2.compress,
+    "lzma": lzma.compress,
+    "zip": lambda content: zipped("data.pkl", content),
+    "npz": lambda content: zipped("1.npy", content),
+    "array": lambda _: saved(np.array([os.system], dtype=object)),
+}
+
+
+@pytest.mark.parametrize("packed", PACKED)
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_a_pickle_in_the_model_s_place_is_refused(folder: Path, packed: str, protocol: int) -> None:
+    (folder / "model.skops").write_bytes(PACKED[packed](pickled(protocol)))
+    told = refusals(folder)
+    assert told in (
+        ["the file is no zip archive from its first byte on, expected a skops file"],
+        ["a member's name is 'data.pkl', expected a number and .npy, or schema.json"],
+        ["the archive is without a schema.json, expected a skops file"],
+    )
+
+
+@pytest.mark.parametrize("packed", PACKED)
+@pytest.mark.parametrize(
+    "name", ["input_example.json", "expected.json", "requirements.txt", "python_env.yaml", "MODEL_CARD.md"]
+)
+def test_a_pickle_in_the_place_of_a_text_is_refused(folder: Path, name: str, packed: str) -> None:
+    (folder / name).write_bytes(PACKED[packed](pickled(4)))
+    (told,) = refusals(folder)
+    assert told in (
+        f"{name} is no text, expected UTF-8 text",
+        f"{name} is text with control characters, expected plain text",
+    )
+
+
+@pytest.mark.parametrize(
+    "suffix", ["pkl", "pickle", "joblib", "npz", "npy", "onnx", "pt", "bin", "h5", "gz", "py", "so"]
+)
+def test_a_file_of_any_other_kind_is_refused(folder: Path, suffix: str) -> None:
+    (folder / f"model.{suffix}").write_bytes(pickled(2))
+    assert f"with 'model.{suffix}' in it" in refusals(folder)[0]
+
+
+def test_texts_in_any_language_and_with_any_line_ends_pass(folder: Path) -> None:
+    (folder / "nomenclature.csv").write_bytes("\ufeffcode,title\r\n1,Bäcker 面包师\tf\n".encode())
+    assert refusals(folder) == []
 
 
 def test_a_folder_inside_is_refused(folder: Path) -> None:
@@ -574,6 +713,22 @@ def test_an_mlmodel_that_names_anything_else_is_refused(folder: Path, change: Ca
     assert told in refusals(folder)[0]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "flavors: !!python/object/apply:os.system [id]",
+        "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nd: [*c, *c]",
+        '{"flavors": {"sklearn": {}, "sklearn": {}}}',
+        "flavors:\n  sklearn: {}\n  sklearn: {code: code}\n",
+    ],
+    ids=["a tag", "an anchor bomb", "two flavours of one name", "two flavours of one name in YAML"],
+)
+def test_what_readers_of_yaml_do_with_an_mlmodel_is_never_tried(folder: Path, text: str) -> None:
+    (folder / "MLmodel").write_text(text)
+    (told,) = refusals(folder)
+    assert re.fullmatch(r"MLmodel is no strict JSON \(\w+\), expected JSON with each key once", told)
+
+
 @pytest.mark.parametrize("text", ["flavors:\n  sklearn: {}\n", '{"flavors": 1, "flavors": 2}', "", "[" * 5000, "\xff"])
 def test_an_mlmodel_that_is_no_strict_json_is_refused(folder: Path, text: str) -> None:
     """Another reader of YAML could see something else in it."""
@@ -605,3 +760,43 @@ def test_one_refusal_does_not_hide_another(folder: Path) -> None:
     (folder / "MLmodel").write_text("x: y")
     (folder / "model.skops").write_bytes(pickle.dumps(1))
     assert len(refusals(folder)) == 2
+
+
+# Fewer types ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_type_that_the_policy_takes_away_is_refused(folder: Path) -> None:
+    fewer = estimators.PLATFORM.without(["sklearn.feature_extraction.text.TfidfVectorizer"])
+    (told,) = [verdict.reason for verdict in model_files.inspect(folder, fewer) if not verdict.passed]
+    assert told == ("a type is sklearn.feature_extraction.text.TfidfVectorizer, expected a type that the policy allows")
+    assert model_files.examine(model_files.read(folder), fewer)[1] is None
+
+
+def test_a_list_that_nobody_has_reviewed_lets_nothing_through(folder: Path) -> None:
+    doubted = estimators.Types(frozenset(), "another than the one that was reviewed")
+    (told,) = [verdict.reason for verdict in model_files.inspect(folder, doubted) if not verdict.passed]
+    assert told == (
+        "the list of types is another than the one that was reviewed, expected one that somebody has reviewed"
+    )
+
+
+def test_the_digest_of_the_list_changes_with_types_attributes_and_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = estimators.PLATFORM.digest
+    (type_, rules), *_ = estimators.ALLOWED.items()
+    name, *_ = rules
+    for changed in ({**rules, "extra": estimators.flag}, {**rules, name: estimators.one_of("x")}):
+        monkeypatch.setitem(estimators.ALLOWED, type_, changed)
+        assert estimators.PLATFORM.digest != first
+    monkeypatch.setitem(estimators.ALLOWED, type_, rules)
+    assert estimators.PLATFORM.digest == first
+    assert estimators.PLATFORM.without([str(type_)]).digest != first
+
+
+def test_every_rule_of_the_list_is_told_by_what_it_holds() -> None:
+    """Two rules of one name would let the digest stand while the list changes."""
+    said: dict[str, set[Any]] = {}
+    for rules in estimators.ALLOWED.values():
+        for rule in rules.values():
+            code = rule.holds.__code__.co_code, rule.holds.__qualname__
+            said.setdefault(rule.says, set()).add(code)
+    assert {says for says, codes in said.items() if len(codes) > 1} == set()
