@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from pydantic import ValidationInfo, field_validator, model_validator
 from towpath_core.errors import CouldNot, Misused, NotFound
 from towpath_core.refs import check_name
 from towpath_registry import yamls
+from towpath_registry.keys import PASSPHRASE
 from towpath_registry.yamls import Section
 
 FILE = "towpath.yaml"
@@ -22,13 +24,21 @@ Number = float | int
 
 
 class Owners(Section):
-    """Who answers for the model, by role; empty until somebody takes the role."""
+    """Who answers for the model, by role, and when that is looked at again; empty until somebody takes the role."""
 
     business_owner: str = ""
     methodologist: str = ""
     data_scientist: str = ""
     it_operator: str = ""
     subject_matter_reviewer: str = ""
+    next_review: str = ""
+
+    @field_validator("next_review")
+    @classmethod
+    def _day(cls, day: str) -> str:
+        if day and not _is_day(day):
+            raise ValueError(f"{day!r} is no day, expected one such as 2027-03-31")
+        return day
 
 
 class Scope(Section):
@@ -169,6 +179,13 @@ class Settings(Section):
         return examples
 
 
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     """A project folder and its settings."""
@@ -230,7 +247,8 @@ def load(start: Path | None = None) -> Project:
 
 
 def stage_environment() -> dict[str, str]:
-    """The environment for a project's stages: this Python first on the PATH, the project's source importable."""
+    """The environment for a project's stages: this Python first on the PATH, and nothing that opens a key."""
     import sys
 
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    environ = {name: value for name, value in os.environ.items() if name != PASSPHRASE}
+    return {**environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}

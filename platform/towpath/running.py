@@ -28,14 +28,14 @@ from towpath_core.verdicts import Verdict
 from towpath_registry import dsse, evidence, keys
 from towpath_registry.actor import actor
 from towpath_registry.evidence import Documented
-from towpath_registry.governing import record_registered
+from towpath_registry.governing import desk, record_registered
 from towpath_registry.mlflow_door import warm_up
 from towpath_registry.mlflow_views import run_link
 from towpath_registry.places import artifacts, ensure_home, tracking_uri
-from towpath_registry.store import open_store
 
 if TYPE_CHECKING:
-    from towpath_registry.keys import PrivateKey
+    from towpath_registry.governing import Desk
+    from towpath_registry.keys import PrivateKey, PublicKey
     from towpath_registry.mlflow_door import Point, RunRecord
     from towpath_registry.nouns import ModelVersion
 
@@ -96,7 +96,7 @@ def run(
         measured = read_json(project.reports / "metrics.json", "the evaluation's report")
         findings = tuple(Verdict(**finding) for finding in measured["findings"])
         versions = provenance(project, measured["threshold"]["value"])
-        if not experiment and (known := _known(project.name, digest, versions, environ)):
+        if key and (known := _known(project, digest, versions, key, environ, clock)):
             record_registered(environ, project.name, known.version)  # in case a run was killed just before
             return Result(project.name, known.version, known.run_id, False, findings, measured, outcome.stages)
         for difference in differences:
@@ -158,14 +158,43 @@ def _warming_up(say: Callable[[str], None]) -> Callable[[str], None]:
     return on_line
 
 
-def _known(name: str, digest: str, versions: Mapping[str, str], environ: Mapping[str, str]) -> ModelVersion | None:
-    """The version that already holds these bytes, made by this pipeline lock in this environment."""
+def _known(
+    project: Project,
+    digest: str,
+    versions: Mapping[str, str],
+    key: PrivateKey,
+    environ: Mapping[str, str],
+    clock: Clock,
+) -> ModelVersion | None:
+    """The version that already holds these bytes, made by this pipeline lock in this environment, still proven."""
+    at = desk(environ, clock)
     try:
-        listed = open_store(environ).versions(name)
+        listed = at.store.versions(project.name)
     except NotFound:
         return None
-    same = {"towpath.digest": digest, **{f"towpath.{key}": versions[key] for key in ("pipeline", "environment")}}
-    return next((v for v in listed if all(v.tags.get(key) == value for key, value in same.items())), None)
+    same = {"towpath.digest": digest, **{f"towpath.{name}": versions[name] for name in ("pipeline", "environment")}}
+    known = next((v for v in listed if all(v.tags.get(tag) == value for tag, value in same.items())), None)
+    return known if known and not _lapsed(at, known, _documented(project), key.public, clock()) else None
+
+
+def _lapsed(at: Desk, version: ModelVersion, documented: Documented, key: PublicKey, now: datetime) -> bool:
+    """Whether evidence that we would sign now proves more than what there is: the run then makes a version anew.
+
+    So it is when evidence is missing, too old, says other owners or another scope than the project does, or cannot be
+    trusted while what this key signs can be.
+    """
+    policy = at.policy()
+    found = {read.kind: read for read in at.evidence(version)}
+    if not found.keys() >= {evidence.QUALITY, evidence.DATA_CHECKS, evidence.DOCUMENTATION}:
+        return True
+    for kind, read in found.items():
+        said, rule = read.statement, policy.evidence.get(kind)
+        if said is None:
+            if policy.own_keys or key in [signer.public for signer in policy.signers]:
+                return True
+        elif said.documented not in (None, documented) or (rule and now >= rule.until(said.made, read.recorded)):
+            return True
+    return False
 
 
 def _write(made: Made, key: PrivateKey | None, environ: Mapping[str, str]) -> tuple[str, int | None]:

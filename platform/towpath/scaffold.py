@@ -20,13 +20,16 @@ import tempfile
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 
 from towpath.git import NEUTRAL, git
+from towpath_core.clock import Clock, utc_now
 from towpath_core.errors import CouldNot, Misused, NotFound
 from towpath_core.refs import check_name
 from towpath_registry import yamls
+from towpath_registry.gates.ownership import ROLES
 
 RAW, LOCK = "data/raw.csv.gz", "requirements.lock"
 _ADDRESS = "https://towpath.invalid/templates/{}.git"
@@ -94,7 +97,15 @@ def find(name: str, shelf: Path) -> Template:
     return Template(name, shelf, questions, content["dataset"]["default"])
 
 
-def scaffold(template: Template, name: str, answers: Mapping[str, str], *, folder: Path, ask: bool) -> Made:
+def scaffold(
+    template: Template,
+    name: str,
+    answers: Mapping[str, str],
+    *,
+    folder: Path,
+    ask: bool,
+    clock: Clock = utc_now,
+) -> Made:
     """Make the project `name` in `folder`; questions without an answer are asked (`ask`) or get their defaults.
 
     Raises: Misused for a bad name, answer or folder; NotFound without git; CouldNot when the disk refuses. Whatever
@@ -107,7 +118,7 @@ def scaffold(template: Template, name: str, answers: Mapping[str, str], *, folde
     _check_folder(folder)
     inside = next((parent for parent in folder.parents if (parent / ".git").exists()), None)
     with _beside(folder) as part:
-        version = _copied(template, part, {**answers, "name": name}, ask)
+        version = _copied(template, part, {**answers, "name": name}, ask, clock)
         _place_data(template, part)
         _place_lock(part)
         _first_commit(part, f"Start {name} from the template {template.name} {version}")
@@ -164,15 +175,43 @@ def _move(part: Path, folder: Path) -> None:
         raise Misused(f"{folder} exists", hint="somebody else just made it; nothing was changed") from error
 
 
-def _copied(template: Template, part: Path, answers: Mapping[str, str], ask: bool) -> str:
+def _copied(template: Template, part: Path, answers: Mapping[str, str], ask: bool, clock: Clock) -> str:
     """Copy the template's newest version, and say which that is."""
     with found_at(template), _translated(template):
         from copier import Settings, run_copy
 
         data = dict(answers)
-        run_copy(template.address, part, data=data, defaults=not ask, quiet=True, overwrite=True, settings=Settings())
+        run_copy(
+            template.address,
+            part,
+            data=data,
+            user_defaults=_proposed(template, part, clock),
+            defaults=not ask,
+            quiet=True,
+            overwrite=True,
+            settings=Settings(),
+        )
     version: str = yamls.load(part / ".copier-answers.yml", "the answers")["_commit"]
     return version
+
+
+def _proposed(template: Template, part: Path, clock: Clock) -> dict[str, str]:
+    """Whoever makes the project has every role at first, and looks at that again in a year."""
+    year = (clock() + timedelta(days=365)).date().isoformat()
+    mine = {**dict.fromkeys(ROLES, _whoever(part)), "next_review": year}
+    return {question: mine[question] for question in template.questions if mine.get(question)}
+
+
+def _whoever(part: Path) -> str:
+    """TOWPATH_ACTOR, else name and address as git knows them; empty where neither says, never made of the machine's."""
+    if named := os.environ.get("TOWPATH_ACTOR", "").strip():
+        return named
+    try:
+        ident = git(part, "-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT")
+    except CouldNot:
+        return ""
+    name, _, _ = ident.partition(">")
+    return f"{name.strip()}>"
 
 
 @contextlib.contextmanager

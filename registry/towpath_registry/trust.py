@@ -117,8 +117,8 @@ def own(environ: Mapping[str, str]) -> tuple[Signer, ...]:
     """The keys of this home, the replaced ones too, as keys of whoever works here: for one person at one machine."""
     from towpath_registry.actor import actor
 
-    owner, always = actor(environ), datetime.min.replace(tzinfo=UTC)
     mine = [key for key in keys.kept(environ) if key.name == keys.EVIDENCE]
+    owner, always = actor(environ) if mine else "", datetime.min.replace(tzinfo=UTC)
     return tuple(Signer(key.public.id[:8], owner, key.public, (ANY,), always) for key in mine)
 
 

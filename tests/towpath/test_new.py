@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ import pytest
 from towpath import project as projects
 from towpath import scaffold
 from towpath_core.errors import CouldNot, Misused
+from towpath_registry.gates.ownership import ROLES
 
 CODING = ("--template", "coding", "--defaults")
 
@@ -82,8 +84,38 @@ def test_answers_arrive_in_the_settings_as_they_were_given(towpath: Towpath, tmp
     towpath("new", "occupation-coder", *CODING, *answers)
     settings = projects.load(tmp_path / "occupation-coder").settings
     assert (settings.title, settings.owners.business_owner) == (title, owner)
-    assert settings.owners.methodologist == ""
+    assert settings.owners.methodologist == "A Tester <tester@example.invalid>"
     assert f"| {owner} |" in (tmp_path / "occupation-coder/docs/model_card.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("template", ["coding", "tabular"])
+def test_whoever_makes_a_project_has_every_role_and_looks_at_that_again_in_a_year(
+    tmp_path: Path, template: str
+) -> None:
+    found = scaffold.find(template, scaffold.shelf())
+    then = datetime(2026, 3, 31, tzinfo=UTC)
+    scaffold.scaffold(found, "coder", {}, folder=tmp_path / "coder", ask=False, clock=lambda: then)
+    owners = projects.load(tmp_path / "coder").settings.owners.model_dump()
+    assert owners.pop("next_review") == "2027-03-31"
+    assert owners == dict.fromkeys(ROLES, "A Tester <tester@example.invalid>")
+
+
+def test_towpath_actor_names_the_owner_before_git_does(towpath: Towpath, tmp_path: Path) -> None:
+    towpath("new", "coder", *CODING, env={"TOWPATH_ACTOR": "ann {{ 7 * 7 }}"})
+    assert projects.load(tmp_path / "coder").settings.owners.it_operator == "ann {{ 7 * 7 }}"
+
+
+def test_where_nobody_is_known_nobody_has_a_role(towpath: Towpath, tmp_path: Path) -> None:
+    nobody = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"), "")
+    towpath("new", "coder", *CODING, env=nobody)
+    assert projects.load(tmp_path / "coder").settings.owners.it_operator == ""
+
+
+@pytest.mark.parametrize("day", ["soon", "2027-3-1", "31.03.2027"])
+def test_a_review_on_no_day_is_refused(towpath: Towpath, tmp_path: Path, day: str) -> None:
+    said = towpath("new", "coder", *CODING, "--data", f"next_review={day}", code=2).err
+    assert "expected a day such as 2027-03-31" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_project_goes_where_directory_says(towpath: Towpath, tmp_path: Path) -> None:
@@ -212,7 +244,8 @@ def test_without_a_terminal_it_says_which_flag_would_have_answered(towpath: Towp
 
 def test_answering_every_question_needs_no_defaults(towpath: Towpath, tmp_path: Path) -> None:
     questions = scaffold.find("coding", scaffold.shelf()).questions
-    towpath("new", "coder", "-t", "coding", *[word for key in questions for word in ("--data", f"{key}=somebody")])
+    answers = {**dict.fromkeys(questions, "somebody"), "next_review": "2030-01-31"}
+    towpath("new", "coder", "-t", "coding", *[word for key in answers for word in ("--data", f"{key}={answers[key]}")])
     assert projects.load(tmp_path / "coder").settings.owners.it_operator == "somebody"
 
 

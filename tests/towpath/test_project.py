@@ -63,6 +63,17 @@ def test_outside_a_project_the_way_in_is_told(tmp_path: Path) -> None:
     assert refused.value.hint == "cd into a project, or make one: towpath new occupation-coder --template coding"
 
 
+def test_a_day_needs_no_quotes(tmp_path: Path) -> None:
+    path = make(tmp_path / "coder", owners={}) / "towpath.yaml"
+    path.write_text(path.read_text().replace("owners: {}", "owners:\n  next_review: 2027-03-31"))
+    assert project.load(tmp_path / "coder").settings.owners.next_review == "2027-03-31"
+
+
+def test_a_projects_own_code_does_not_get_the_passphrase_of_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOWPATH_KEY_PASSPHRASE", "secret")
+    assert "secret" not in project.stage_environment().values()
+
+
 def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
     gone, before = tmp_path / "gone", Path.cwd()
     gone.mkdir()
@@ -80,6 +91,9 @@ def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
     [
         ({"schema": 2}, "schema: expected 1"),
         ({"name": "Occupation Coder"}, "name: 'Occupation Coder' is not a good name; use lower-case letters"),
+        ({"owners": {"next_review": "soon"}}, "owners.next_review: 'soon' is no day, expected one such as 2027-03-31"),
+        ({"owners": {"next_review": "20270331"}}, "owners.next_review: '20270331' is no day"),
+        ({"owners": {"director": "A"}}, "owners.director: no such key"),
         ({"limits": {}}, "limits: "),
         ({"limits": {"accuracy": {}}}, "limits.accuracy: expected at_least or at_most"),
         ({"threshold": {"target": 1.0}}, "threshold.target: expected less than 1"),

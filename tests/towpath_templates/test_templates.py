@@ -19,8 +19,9 @@ from towpath import project as projects
 from towpath import scaffold
 from towpath_checks.texts import normalised
 from towpath_registry import yamls
+from towpath_registry.gates.ownership import ROLES
+from towpath_registry.gates.scope import PARTS
 
-ROLES = ("business_owner", "methodologist", "data_scientist", "it_operator", "subject_matter_reviewer")
 CARD = ["Purpose", "Data", "Method", "Quality", "Limits", "Contact"]
 MEASURES = {"accuracy", "macro_f1", "top_5", "ece", "automatic_coding_rate", "accuracy_automatic"}
 STAGES = ["prepare", "check", "split", "train", "evaluate", "package"]
@@ -42,7 +43,7 @@ def run(made: Path, *command: str) -> str:
 
 def test_a_template_asks_for_title_organisation_and_owners_and_runs_no_task(template: scaffold.Template) -> None:
     asked = yamls.load(template.shelf / template.name / "copier.yml", "the questions")
-    assert template.questions == ("title", "organisation", *ROLES)
+    assert template.questions == ("title", "organisation", *ROLES, "next_review")
     assert all(asked[question]["help"] and "default" in asked[question] for question in template.questions)
     assert not {"_tasks", "_migrations", "_jinja_extensions"} & set(asked)
 
@@ -69,6 +70,14 @@ def test_the_settings_load_and_every_section_is_explained(made: Path) -> None:
     sections = [number for number, line in enumerate(lines) if re.match(r"[a-z_]+:", line)]
     assert len(sections) == len(type(settings).model_fields)
     assert [lines[number] for number in sections if not lines[number - 1].startswith("#")] == []
+
+
+def test_owners_and_scope_are_what_the_gates_over_them_ask_for(made: Path) -> None:
+    settings = projects.load(made).settings
+    assert list(settings.owners.model_dump()) == [*ROLES, "next_review"]
+    assert list(settings.scope.model_dump()) == list(PARTS)
+    assert all(settings.owners.model_dump().values())
+    assert all(settings.scope.model_dump().values())
 
 
 def test_limits_are_measures_of_the_evaluation(made: Path) -> None:
