@@ -136,22 +136,34 @@ class LocalDesk(Promotions):
 
 
 def in_force(store: Store, *, shared: bool = False) -> Policy:
-    """The policy that was set last, else solo. Raises: Refused for a shared registry where nobody set one."""
+    """The policy that was set last, else solo.
+
+    Raises: Refused for a shared registry where nobody set one, or one for a single person.
+    """
+    found = _last(store)
+    if not shared:
+        return found or solo()
+    hint = "an admin sets one: towpath policy init team, fill it in, towpath policy set"
+    if found is None:
+        raise Refused("this server has no policy yet, so nothing may move on it", hint=hint)
+    if found.own_keys:
+        told = f"the policy {found.name} is for one person at one machine, so nothing may move on this server"
+        raise Refused(told, hint=hint)
+    return found
+
+
+def _last(store: Store) -> Policy | None:
+    """The policy that was set last; None while nobody set one. Raises: Mismatch when it cannot be read any more."""
     last = store.ledger("", Question(events=(nouns.POLICY_SET,), newest=1))
     if not last:
-        if shared:
-            raise Refused(
-                "this server has no policy yet, so nothing may move on it",
-                hint="an admin sets one: towpath policy init team, fill it in, towpath policy set",
-            )
-        return solo()
+        return None
     content = store.policy(last[0].policy)
     if content is None:
         raise Mismatch("the policy in force is not in the registry any more", hint="towpath audit")
     try:
         return Policy.of(json.loads(content))
-    except Misused as error:
-        raise Mismatch(f"the policy in force cannot be read: {error.message}", hint="towpath policy check") from error
+    except (Misused, ValueError) as error:
+        raise Mismatch(f"the policy in force cannot be read: {error}", hint="towpath policy check") from error
 
 
 def put_in_force(
@@ -167,12 +179,14 @@ def put_in_force(
 
     Raises: Refused, recorded, for whom the policy in force does not let.
     """
-    seen = store.seen("")
-    earlier = store.ledger("", Question(events=(nouns.POLICY_SET,), newest=1))
-    before = in_force(store, shared=shared) if earlier or not shared else None
-    if shared and policy.own_keys:
+    seen, before = store.seen(""), _last(store)
+    if not shared:
+        before = before or solo()
+    elif before and before.own_keys:
+        before = None
+    if shared and (policy.own_keys or not policy.policy_role):
         raise Refused(
-            "a policy that trusts whoever works at the machine is not for a shared registry",
+            "a shared registry needs a policy that names its signers, and who may change it",
             hint="towpath policy init team",
         )
     holder = before.person(by) if before else None

@@ -75,7 +75,7 @@ class Promotions(Planner):
         asked = replace(
             _decision(plan, nouns.REQUESTED, actor, reason),
             request=plan.id,
-            details=requests.details(plan.event, expires, plan.authors),
+            details=requests.details(plan.event, expires, plan.authors, plan.version),
         )
         self.store.record(asked, plan.seen)
         return self.promotion(plan.id)
@@ -93,17 +93,29 @@ class Promotions(Planner):
         found = requests.folded(entries)
         if not found.is_open:
             return found
-        if found.expired(self._clock()):
-            return replace(found, state="expired")
+        if why := self._outlived(found):
+            return replace(found, state="expired", ended_reason=why)
         policy = self.policy()
-        if found.policy != policy.digest:
-            return replace(found, state="expired", ended_reason="the policy changed")
         missing = open_approvals(
             policy.level(found.level), policy, found.approvals, found.requester, self.authors(found)
         )
         if not missing:
             return replace(found, state=requests.READY)
         return replace(found, missing=missing, waits_for=open_text(missing, policy))
+
+    def _outlived(self, found: Promotion) -> str:
+        """Why a request that nothing has ended is over all the same; empty if it is not."""
+        if found.expired(self._clock()):
+            return "its time is over"
+        if found.policy != self.policy().digest:
+            return "the policy changed"
+        try:
+            version = self.store.version(ModelRef(found.model, version=found.version))
+        except NotFound:
+            return f"{found.ref} is gone"
+        if requests.made(version) != found.made:
+            return f"{found.ref} was deleted, and another version has its number"
+        return ""
 
     def approve(self, number: str, actor: str, reason: str, role: str = "", signature: str = "") -> Promotion:
         """Say yes, in one role that the policy gives the actor, or without naming one in any of them.
@@ -252,8 +264,7 @@ class Promotions(Planner):
                 digest = self.store.version(ModelRef(model, version=version)).digest
             except NotFound:
                 digest = ""
-        policy = self.policy().digest
-        said = Decision(model, nouns.REFUSED, level, version, None, actor, why, digest, policy, verdicts)
+        said = Decision(model, nouns.REFUSED, level, version, None, actor, why, digest, self._judged_by(), verdicts)
         self.store.record(replace(said, details={"attempt": what}))
 
     def registered(self, version: ModelVersion, actor: str) -> LedgerEntry:
@@ -263,11 +274,16 @@ class Promotions(Planner):
         for known in self.store.ledger(version.name, asked):
             if same(known, version) and set(found) <= set(known.evidence):
                 return known
-        policy = self.policy().digest
-        said = Decision(
-            version.name, nouns.REGISTERED, "", version.version, None, actor, "", version.digest, policy, ()
-        )
+        by = self._judged_by()
+        said = Decision(version.name, nouns.REGISTERED, "", version.version, None, actor, "", version.digest, by, ())
         return self.store.record(replace(said, evidence=found))
+
+    def _judged_by(self) -> str:
+        """The digest of the policy in force; empty while nobody has set one."""
+        try:
+            return self.policy().digest
+        except Refused:
+            return ""
 
     def _open(self, number: str, doing: str, actor: str) -> tuple[Promotion, int]:
         """The request if it is open under the policy in force, and what was seen of the ledger before.

@@ -14,7 +14,7 @@ from towpath_core.clock import from_stamp, stamp
 from towpath_core.errors import Mismatch
 from towpath_core.verdicts import Verdict
 from towpath_registry import nouns
-from towpath_registry.nouns import Approval, LedgerEntry
+from towpath_registry.nouns import Approval, LedgerEntry, ModelVersion
 from towpath_registry.policy import Asked
 
 WAITING, READY, APPLIED = "requested", "approved", "applied"
@@ -48,6 +48,7 @@ class Promotion:
     approvals: tuple[Approval, ...] = ()
     ended_by: str = ""
     ended_reason: str = ""
+    made: str = ""
     missing: tuple[Asked, ...] = ()
     waits_for: str = ""
     history: tuple[LedgerEntry, ...] = field(default=(), repr=False)
@@ -64,9 +65,19 @@ class Promotion:
         return self.expires is not None and now >= self.expires
 
 
-def details(event: str, expires: datetime | None, authors: Sequence[str]) -> dict[str, str]:
+def details(event: str, expires: datetime | None, authors: Sequence[str], version: ModelVersion) -> dict[str, str]:
     """What the entry of a request says beside what every entry says."""
-    return {"event": event, "expires": stamp(expires) if expires else "", "authors": json.dumps(list(authors))}
+    return {
+        "event": event,
+        "expires": stamp(expires) if expires else "",
+        "authors": json.dumps(list(authors)),
+        "made": made(version),
+    }
+
+
+def made(version: ModelVersion) -> str:
+    """Tells a version from another one that took its number after it was deleted."""
+    return f"{stamp(version.created)} {version.source}"
 
 
 def folded(entries: Sequence[LedgerEntry]) -> Promotion:
@@ -107,5 +118,6 @@ def folded(entries: Sequence[LedgerEntry]) -> Promotion:
         approvals=tuple(approvals),
         ended_by=by,
         ended_reason=why,
+        made=first.details.get("made", ""),
         history=tuple(entries),
     )

@@ -12,7 +12,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from registry_world import KEY, NAME, SIGNERS, EmbeddedWorld, MemoryWorld, Ticking, World, material, private_key
+from registry_world import (
+    KEY,
+    NAME,
+    SIGNERS,
+    EmbeddedWorld,
+    MemoryWorld,
+    Ticking,
+    World,
+    material,
+    private_key,
+    unguarded,
+)
 from towpath_core.errors import CouldNot, NotFound, Refused
 from towpath_core.refs import ModelRef
 from towpath_registry import consent, nouns
@@ -418,3 +429,31 @@ def _holds(office: Office, count: int) -> None:
     stands = office.stands()
     moves = [e for e in entries if e.event in nouns.CHANGES]
     assert stands == (moves[-1].version if moves else None)
+
+
+def test_a_request_dies_with_its_version_and_does_not_stop_others(tmp_path: Path) -> None:
+    office = Office(EmbeddedWorld(tmp_path / "home"), team())
+    office.made(1)
+    office.made(2)
+    asked, other = office.ask(1), office.ask(2)
+    for by in ("mel", "bea"):
+        office.desk.approve(asked.id, by, "")
+    assert isinstance(office.world, EmbeddedWorld)
+    with unguarded(office.world.database) as rows:
+        rows.execute("UPDATE model_versions SET current_stage = 'Deleted_Internal' WHERE version = 1")
+    assert f"{NAME}/1 is gone" in refused(lambda: office.desk.apply(asked.id, "dan"))
+    assert [waiting.id for waiting in office.desk.promotions()] == [other.id]
+
+
+def test_a_version_that_was_deleted_and_made_again_is_not_the_one_that_was_approved(tmp_path: Path) -> None:
+    office = Office(EmbeddedWorld(tmp_path / "home"), team())
+    office.made(1)
+    asked = office.ask(1)
+    for by in ("mel", "bea"):
+        office.desk.approve(asked.id, by, "")
+    assert isinstance(office.world, EmbeddedWorld)
+    with unguarded(office.world.database) as rows:
+        rows.execute("UPDATE model_versions SET creation_time = creation_time + 60000")
+    said = refused(lambda: office.desk.apply(asked.id, "dan"))
+    assert "was deleted, and another version has its number" in said
+    assert office.stands() is None

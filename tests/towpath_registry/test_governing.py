@@ -1,0 +1,143 @@
+"""Which policy is in force, who may set it, and whose keys count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import policies
+from registry_world import KEY, NAME, SIGNERS, EmbeddedWorld, MemoryWorld, Ticking, material, private_key
+from towpath_core.errors import Mismatch, Refused
+from towpath_core.refs import ModelRef
+from towpath_registry import governing, keys, nouns, trust
+from towpath_registry.governing import LocalDesk
+from towpath_registry.nouns import Question
+from towpath_registry.policy import Policy, solo
+from towpath_registry.store import Store
+
+
+def team() -> Policy:
+    return policies.policy("team")
+
+
+def server(store: Store) -> LocalDesk:
+    """A desk at which people log in; `admin` is an admin of the server."""
+    return LocalDesk(store, Ticking(), (), shared=True, first=lambda actor: actor == "admin")
+
+
+def events(store: Store) -> list[tuple[str, str]]:
+    return [(entry.event, entry.actor) for entry in store.ledger("", Question(newest=100))]
+
+
+def test_solo_is_in_force_until_somebody_sets_another(tmp_path: Path) -> None:
+    world = EmbeddedWorld(tmp_path / "home")
+    desk = LocalDesk(world.store, Ticking(), SIGNERS)
+    assert desk.policy().digest == solo().digest
+    entry = desk.set_policy(team(), "ann", "we are three now")
+    assert (entry.event, entry.policy, entry.details["before"]) == (nouns.POLICY_SET, team().digest, solo().digest)
+    assert desk.policy() == team()
+    assert LocalDesk(world.store, Ticking(), SIGNERS).policy() == team()
+
+
+def test_only_who_the_policy_lets_sets_the_next_one_and_the_attempt_is_recorded(tmp_path: Path) -> None:
+    desk = LocalDesk(MemoryWorld(tmp_path).store, Ticking(), ())
+    desk.set_policy(team(), "ann", "")
+    for by in ("ann", "bob", "", "Mia"):
+        with pytest.raises(Refused, match=f"{by} may not set the policy: only {team().policy_role} may"):
+            desk.set_policy(solo(), by, "")
+    assert events(desk.store)[-1] == (nouns.REFUSED, "Mia")
+    assert desk.policy() == team()
+    desk.set_policy(solo(), "mia", "back to one person")
+    assert desk.policy().name == "solo"
+
+
+def test_on_a_server_nothing_moves_before_a_policy_is_set(tmp_path: Path) -> None:
+    world = MemoryWorld(tmp_path)
+    world.add(material())
+    desk = server(world.store)
+    with pytest.raises(Refused, match="this server has no policy yet") as caught:
+        desk.move("dan", NAME, "staging", 1)
+    assert "an admin sets one" in caught.value.hint
+    desk.refuse("dan", NAME, "set-alias", "no policy", 1, "staging")
+    assert world.store.ledger(NAME)[-1].policy == ""
+
+
+def test_on_a_server_the_first_policy_is_an_admins_to_set(tmp_path: Path) -> None:
+    desk = server(MemoryWorld(tmp_path).store)
+    with pytest.raises(Refused, match="only an admin of the server may"):
+        desk.set_policy(team(), "dan", "")
+    desk.set_policy(team(), "admin", "")
+    with pytest.raises(Refused, match="admin may not set the policy"):
+        desk.set_policy(team(), "admin", "again")
+
+
+def test_a_policy_for_one_person_is_not_for_a_server(tmp_path: Path) -> None:
+    store = MemoryWorld(tmp_path).store
+    with pytest.raises(Refused, match="a shared registry needs a policy that names its signers"):
+        server(store).set_policy(solo(), "admin", "")
+    LocalDesk(store, Ticking(), SIGNERS).set_policy(solo(), "ann", "before there was a server")
+    with pytest.raises(Refused, match="the policy solo is for one person at one machine"):
+        server(store).policy()
+    server(store).set_policy(team(), "admin", "")
+    assert server(store).policy() == team()
+
+
+def test_a_policy_whose_bytes_were_changed_is_not_followed(tmp_path: Path) -> None:
+    world = MemoryWorld(tmp_path)
+    desk = LocalDesk(world.store, Ticking(), ())
+    desk.set_policy(team(), "ann", "")
+    world.memory._policies[team().digest] = b"{}"
+    with pytest.raises(Mismatch, match="the policy in force cannot be read"):
+        desk.policy()
+    world.memory._policies.clear()
+    with pytest.raises(Mismatch, match="is not in the registry any more"):
+        desk.policy()
+
+
+def test_the_first_run_of_one_person_makes_their_key_count(tmp_path: Path) -> None:
+    world = EmbeddedWorld(tmp_path / "home")
+    world.add(material())
+    governing.record_registered({**world.environ, "TOWPATH_ACTOR": "ann"}, NAME, 1)
+    (added,) = world.store.ledger("", Question(events=(nouns.KEY_ADDED,)))
+    assert added.details["public"] == KEY.public.text
+    governing.record_registered(world.environ, NAME, 1)
+    assert len(world.store.ledger("", Question(newest=9))) == 1
+    (registered,) = world.store.ledger(NAME)
+    assert (registered.event, registered.actor, len(registered.evidence)) == (nouns.REGISTERED, "ann", 3)
+
+
+@pytest.mark.parametrize(("reason", "counts"), [("left", True), ("compromise", False)])
+def test_a_revoked_key_of_ones_own_keeps_or_loses_what_it_signed(tmp_path: Path, reason: str, counts: bool) -> None:
+    clock = Ticking()
+    world = EmbeddedWorld(tmp_path / "home", clock)
+    desk = LocalDesk(world.store, clock, ())
+    governing.add_key(world.store, KEY.public, "ann", clock(), "")
+    desk.registered(world.add(material(1)), "ann")
+    governing.revoke_key(world.store, KEY.public, "ann", reason, "lost the laptop")
+    late = world.add(material(2))
+    assert desk.plan(ModelRef(NAME, version=1), "staging").allowed == counts
+    told = [
+        verdict.reason for verdict in desk.plan(ModelRef(NAME, version=2), "staging").verdicts if not verdict.passed
+    ]
+    assert any(f"was revoked on {clock.now:%Y-%m-%d}" in reason for reason in told), (late, told)
+
+
+def test_a_key_that_the_ledger_does_not_tell_of_does_not_count(tmp_path: Path) -> None:
+    world = EmbeddedWorld(tmp_path / "home")
+    governing.add_key(world.store, private_key(7).public, "ann", Ticking()(), "")
+    world.add(material())
+    desk = LocalDesk(world.store, Ticking(), trust.own(world.environ))
+    plan = desk.plan(ModelRef(NAME, version=1), "staging")
+    assert not plan.allowed
+    assert any("is not on the list of signers" in verdict.got for verdict in plan.verdicts)
+
+
+def test_the_key_of_the_ledger_is_not_the_key_of_evidence(tmp_path: Path) -> None:
+    world = EmbeddedWorld(tmp_path / "home")
+    version = world.add(material())
+    desk = LocalDesk(world.store, Ticking(), SIGNERS)
+    desk.settle(desk.plan(ModelRef(version.name, version=1), "staging"), "ann", "")
+    ledger = keys.home_public(world.environ, keys.LEDGER)
+    assert ledger is not None
+    assert ledger != keys.home_public(world.environ, keys.EVIDENCE)
