@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from guarded_world import Guarded
+from towpath_core.errors import CouldNot, NotFound
+from towpath_registry.sqlite_door import SqliteDatabases
+
+
+def test_asking_does_not_make_a_database(tmp_path: Path) -> None:
+    databases = SqliteDatabases(tmp_path / "none.db")
+    for ask in (databases.reading, databases.writing):
+        with pytest.raises(NotFound, match="there is no registry yet") as caught, ask():
+            pass
+        assert "towpath run" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_writes_has_the_database_from_its_first_read_on(guarded_file: Guarded) -> None:
+    assert guarded_file.path is not None
+    hasty = SqliteDatabases(guarded_file.path, wait=0.0)
+    with guarded_file.databases.writing() as database:
+        database.rows("SELECT 1")
+        with pytest.raises(CouldNot, match="database is locked") as caught, hasty.writing():
+            pass
+    assert "another program holds the database" in caught.value.hint
+    with hasty.writing():
+        pass
+
+
+def test_who_reads_sees_one_state(guarded_file: Guarded) -> None:
+    assert guarded_file.path is not None
+    hasty = SqliteDatabases(guarded_file.path, wait=0.0)
+    asked = "SELECT count(*) FROM towpath_ledger"
+    with guarded_file.databases.reading() as database:
+        assert database.rows(asked) == [(1,)]
+        with pytest.raises(CouldNot, match="locked"), hasty.writing() as writer:
+            guarded_file.write(writer, "promoted", "production", 2)
+        assert database.rows(asked) == [(1,)]
+    assert guarded_file.aliases() == {"production": 1}
+
+
+def test_a_full_disk_undoes_everything_and_is_named(guarded_file: Guarded) -> None:
+    before = guarded_file.links()
+    with pytest.raises(CouldNot, match="full") as caught, guarded_file.databases.writing() as database:
+        guarded_file.write(database, "promoted", "production", 2)
+        ((pages,),) = database.rows("PRAGMA page_count")
+        database.run(f"PRAGMA max_page_count = {pages}")
+        database.run("INSERT INTO towpath_policies VALUES('d', zeroblob(1000000))")
+    assert caught.value.hint == "make room, then run it again"
+    assert (guarded_file.links(), guarded_file.aliases()) == (before, {"production": 1})
+
+
+def test_the_tables_of_another_mlflow_are_not_written(guarded_file: Guarded) -> None:
+    guarded_file.attack("UPDATE alembic_version SET version_num = 'other'")
+    for ask in (guarded_file.databases.reading, guarded_file.databases.writing):
+        with pytest.raises(CouldNot, match="was made by another MLflow"), ask():
+            pass
+
+
+def test_what_is_no_database_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "text.db"
+    path.write_text("no database at all, only some text that is longer than a header" * 20)
+    for ask in (SqliteDatabases(path).reading, SqliteDatabases(path).writing):
+        with pytest.raises(CouldNot, match="not a database"), ask():
+            pass
