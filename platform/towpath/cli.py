@@ -36,6 +36,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "retire": ("retire", "Take a model away from a level.", "Move a model"),
     "policy": ("policy", "Show, check and set what each level asks.", "Move a model"),
     "build": ("build", "Build an image with one model version.", "Deliver a model"),
+    "exchange": ("exchange", "Sign a model for others, or verify what they signed.", "Deliver a model"),
     "deploy": ("deploy", "Start a version, prove it, and keep it running.", "Deliver a model"),
     "undeploy": ("undeploy", "Stop what deploy started.", "Deliver a model"),
     "serve": ("serve", "Answer predictions over HTTP, in the foreground.", "Deliver a model"),
