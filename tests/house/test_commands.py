@@ -22,6 +22,14 @@ def command(verb: str) -> click.Command:
     return found
 
 
+def leaves(words: str, found: click.Command) -> dict[str, click.Command]:
+    """What can be called: the command itself, or those of the group, by all of their words."""
+    inner = found.commands if isinstance(found, click.Group) else {}
+    below = [leaves(f"{words} {name}", command) for name, command in inner.items()]
+    itself = {} if isinstance(found, click.Group) and not found.invoke_without_command else {words: found}
+    return {**itself, **{name: leaf for part in below for name, leaf in part.items()}}
+
+
 def explained(verb: str) -> str:
     with click.Context(towpath, info_name="towpath") as whole, click.Context(command(verb), whole, verb) as here:
         return command(verb).get_help(here)
@@ -47,15 +55,23 @@ def test_its_help_has_an_example(verb: str) -> None:
     assert re.search(rf"^ +towpath {verb}\b", explained(verb), flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_option_says_what_it_does(verb: str) -> None:
-    options = [parameter for parameter in command(verb).params if isinstance(parameter, click.Option)]
+LEAVES = {words: leaf for verb in VERBS for words, leaf in leaves(verb, command(verb)).items()}
+
+
+@pytest.mark.parametrize("words", LEAVES)
+def test_each_command_of_a_group_has_an_example(words: str) -> None:
+    assert re.search(rf"^ +towpath {words}\b", LEAVES[words].help or "", flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("words", LEAVES)
+def test_every_option_says_what_it_does(words: str) -> None:
+    options = [parameter for parameter in LEAVES[words].params if isinstance(parameter, click.Option)]
     assert [option.name for option in options if not option.help] == []
 
 
-@pytest.mark.parametrize("verb", sorted(set(VERBS) - WITHOUT_JSON))
-def test_it_speaks_json_and_can_be_quiet(verb: str) -> None:
-    names = {name for parameter in command(verb).params for name in parameter.opts}
+@pytest.mark.parametrize("words", sorted(words for words in LEAVES if words not in WITHOUT_JSON))
+def test_it_speaks_json_and_can_be_quiet(words: str) -> None:
+    names = {name for parameter in LEAVES[words].params for name in parameter.opts}
     assert {"--json", "--quiet", "-q"} <= names
 
 
