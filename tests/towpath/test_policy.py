@@ -91,7 +91,7 @@ def test_check_needs_no_registry_for_a_file(towpath: Towpath, tmp_path: Path, ho
 
 def test_check_notes_whose_requests_could_not_be_approved(towpath: Towpath, tmp_path: Path) -> None:
     told = towpath("policy", "check", str(written(tmp_path, filled("team")))).out
-    assert "Note: mia asks for staging: not enough others could approve it\n" in told
+    assert "Note: if mia asks for staging, not enough others could approve it\n" in told
     assert "dora asks" not in told
 
 

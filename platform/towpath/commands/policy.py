@@ -217,7 +217,7 @@ def _set_content(old: Policy | None, new: Policy, entry: LedgerEntry | None) -> 
 def _notes(policy: Policy) -> list[str]:
     """What is allowed, and may come as a surprise."""
     return [
-        f"{name} asks for {level.name}: not enough others could approve it"
+        f"if {name} asks for {level.name}, not enough others could approve it"
         for level in policy.levels
         for name in policy.stuck(level)
     ]
