@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-_COMMAND = r"towpath(?: [a-z]+)? --help|towpath help [a-z-]+|make help"
+_COMMAND = r"towpath(?: [a-z]+)* --help|towpath help [a-z-]+|make help"
 _BLOCK = re.compile(rf"(```console\n\$ )({_COMMAND})\n.*?(```)", re.DOTALL)
 
 
