@@ -14,7 +14,7 @@ import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from towpath_registry import places
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+Announce = Callable[["PublicKey | None", "PublicKey"], None]
 EVIDENCE, LEDGER = "evidence", "ledger"
 PASSPHRASE = "TOWPATH_KEY_PASSPHRASE"  # noqa: S105 (a name)
 CHOSEN = "TOWPATH_KEY"
@@ -155,7 +156,7 @@ def home_key(environ: Mapping[str, str], name: str) -> PrivateKey:
         _check_public(path, key.public)
     else:
         _folder(path.parent)
-        with _alone(path.parent):
+        with _alone(path):
             if not path.exists():
                 make(path, environ.get(PASSPHRASE))
             key = read(path, environ)
@@ -197,11 +198,14 @@ def kept(environ: Mapping[str, str]) -> tuple[Kept, ...]:
     return tuple(found)
 
 
-def rotate(environ: Mapping[str, str]) -> tuple[PublicKey | None, PublicKey]:
+def rotate(
+    environ: Mapping[str, str], announce: Announce = lambda old, new: None
+) -> tuple[PublicKey | None, PublicKey]:
     """A new evidence key in the place of the old one, whose public half stays as `evidence-<id>.pub`: old and new.
 
-    A key that was locked stays locked, with the same passphrase; the old private key is gone afterwards. Interrupted
-    anywhere, it leaves the old key or the new one whole.
+    `announce` is told of both before anything changes: a key that others do not know of must not sign. A key that was
+    locked stays locked, with the same passphrase; the old private key is gone afterwards. Interrupted anywhere, it
+    leaves the old key or the new one whole.
 
     Raises: as `read` does, and Misused while TOWPATH_KEY chooses another key.
     """
@@ -209,18 +213,20 @@ def rotate(environ: Mapping[str, str]) -> tuple[PublicKey | None, PublicKey]:
         raise Misused(f"{CHOSEN} names a key that towpath does not keep", hint=f"unset {CHOSEN}, then run it again")
     path = _path(environ, EVIDENCE)
     _folder(path.parent)
-    with _alone(path.parent):
+    with _alone(path):
         secret, old = environ.get(PASSPHRASE), None
         if path.exists():
             content = _private(path)
             secret = _passphrase(path, environ) if _locked(content) else secret
             old = _opened(path, content, secret if _locked(content) else None).public
             _check_public(path, old)
+        new = generate()
+        announce(old, new.public)
+        if old:
             retired = path.with_name(f"{path.stem}-{old.id[:8]}{_PUBLIC}")
             _put(retired, old)
             os.utime(retired, (path.stat().st_mtime,) * 2)
             _beside(path).unlink(missing_ok=True)
-        new = generate()
         with _written(path, new.pem(secret)) as part:
             part.replace(path)
         _put(_beside(path), new.public)
@@ -327,9 +333,9 @@ def _folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One rotation at a time; the system lets the lock go when the process ends, however it ends."""
-    with (folder / ".lock").open("w") as handle:
+def _alone(path: Path) -> Iterator[None]:
+    """One maker of this key at a time; the system lets the lock go when the process ends, however it ends."""
+    with path.with_name(f".{path.stem}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

@@ -122,7 +122,7 @@ def test_the_home_makes_its_keys_on_first_use_and_for_its_owner_only(home: Path,
     assert mode(home / "keys") == 0o700
     assert mode(home / "keys" / "evidence.pem") == 0o600
     assert (home / "keys" / "evidence.pub").read_text() == f"{first.public.text}\n"
-    assert sorted(path.name for path in (home / "keys").iterdir()) == [".lock", "evidence.pem", "evidence.pub"]
+    assert sorted(path.name for path in (home / "keys").iterdir()) == [".evidence.lock", "evidence.pem", "evidence.pub"]
 
 
 def test_the_two_keys_of_a_home_are_two(environ: dict[str, str]) -> None:
@@ -296,6 +296,23 @@ def test_a_rotation_that_was_interrupted_before_the_new_key_leaves_the_old_one(
     assert [(kept.public, kept.active) for kept in keys.kept(environ)] == [(before, True)]
     assert keys.home_key(environ, EVIDENCE).public == before
     assert keys.rotate(environ)[0] == before
+
+
+def test_nothing_changes_before_others_know_of_the_new_key(environ: dict[str, str]) -> None:
+    before = keys.home_key(environ, EVIDENCE).public
+    told: list[tuple[PublicKey | None, PublicKey]] = []
+
+    def announce(old: PublicKey | None, new: PublicKey) -> None:
+        told.append((old, new))
+        assert keys.home_public(environ, EVIDENCE) == before
+        keys.home_key(environ, LEDGER)  # what writes it down signs it, with the other key
+        raise CouldNot("the ledger is away")
+
+    with pytest.raises(CouldNot, match="the ledger is away"):
+        keys.rotate(environ, announce)
+    assert told[0][0] == before != told[0][1]
+    assert keys.home_key(environ, EVIDENCE).public == before
+    assert [kept.public for kept in keys.kept(environ) if kept.name == EVIDENCE] == [before]
 
 
 def test_the_first_rotation_of_a_home_makes_its_first_key(environ: dict[str, str]) -> None:

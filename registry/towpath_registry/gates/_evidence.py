@@ -42,7 +42,9 @@ def proven(candidate: Candidate, gate: str, kind: str) -> tuple[Verdict, ...]:
 def _verdicts(candidate: Candidate, gate: str, subject: str, read: Read) -> list[Verdict]:
     said = read.statement
     if said is None:
-        expected = "evidence that one of the policy's signers vouches for (towpath keys show prints the key of yours)"
+        expected = (
+            "evidence that a signer of the policy vouches for (towpath run signs it, with the key of towpath keys show)"
+        )
         return [Verdict(gate, False, f"{read.name} of the run", f"not to be trusted: {read.problem}", expected)]
     actual, registered = candidate.digest, candidate.version.digest
     about = _short(said.digest) if said.model == candidate.version.name else f"{_short(said.digest)} of {said.model}"

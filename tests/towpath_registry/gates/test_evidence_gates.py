@@ -171,8 +171,8 @@ def test_evidence_that_nobody_we_trust_signed_counts_against_the_version(
     (why,) = refusals(gate, good(evidence=(said(kind, findings), unsigned)))
     assert why == (
         f"{kind}.dsse.json of the run is not to be trusted: the key {private_key(9).public.id[:8]} is not on the list"
-        " of signers, expected evidence that one of the policy's signers vouches for"
-        " (towpath keys show prints the key of yours)"
+        " of signers, expected evidence that a signer of the policy vouches for"
+        " (towpath run signs it, with the key of towpath keys show)"
     )
 
 
