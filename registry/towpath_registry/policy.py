@@ -11,12 +11,12 @@ import json
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from towpath_core import estimators
 from towpath_core.clock import stamp
-from towpath_core.errors import Misused
+from towpath_core.errors import CouldNot, Misused
 from towpath_registry import gates
 from towpath_registry.gates import EvidenceRule, Gate
 from towpath_registry.matching import unfilled
@@ -381,31 +381,41 @@ def _gates(part: Part) -> dict[str, Gate]:
     found = {}
     for name, inside in part.items():
         try:
-            found[name] = _gate(gates.find(name), inside)
+            gate = _gate(name, gates.find(name), inside)
         except Misused as error:
             inside.fault(f"{error.message}, expected {error.hint}")
+            continue
+        if gate is not None:
+            found[name] = gate
     return found
 
 
-def _gate(kind: type[Gate], part: Part) -> Gate:
-    """The gate with the settings that are given, and its own for the others."""
-    types = get_type_hints(kind)
-    given = {}
-    for setting in fields(kind):
+def _gate(name: str, kind: type[Gate], part: Part) -> Gate | None:
+    """The gate with the settings that are given, and its own for the others; None where they do not fit.
+
+    Raises: CouldNot for a gate whose settings cannot be told.
+    """
+    try:
+        types = get_type_hints(kind)
+    except Exception as error:  # somebody else's gate may name anything
+        raise CouldNot(f"the settings of the gate {name} cannot be read: {error}") from error
+    before, given = len(part.faults), {}
+    for setting in (found for found in fields(kind) if found.init):
         value = part.content.get(setting.name)
         part.asked.add(setting.name)
-        if value is None:
-            continue
         try:
-            given[setting.name] = as_typed(value, types[setting.name])
+            if value is not None:
+                given[setting.name] = as_typed(value, types[setting.name])
+            elif setting.default is MISSING and setting.default_factory is MISSING:
+                part.fault("is missing", setting.name)
         except ValueError as error:
             part.fault(str(error), setting.name)
     part.close()
     try:
-        return kind(**given)
+        return kind(**given) if len(part.faults) == before else None
     except ValueError as error:
         part.fault(f"cannot be set so: {error}")
-        return kind()
+        return None
 
 
 def _lower_first(levels: Collection[Level]) -> tuple[Level, ...]:

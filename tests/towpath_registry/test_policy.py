@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from policies import changed, content, policy, public
 from towpath_core import estimators
 from towpath_core.errors import Misused
+from towpath_core.verdicts import Verdict
+from towpath_registry import gates
 from towpath_registry.gates.documentation import Documentation
 from towpath_registry.gates.quality import Quality
 from towpath_registry.plain_values import Faulty
@@ -424,6 +429,65 @@ def test_a_day_is_its_first_moment_in_utc() -> None:
 def test_signed_approvals_need_approvals() -> None:
     told = refusal(changed(content("solo"), "levels.staging.signed_approvals", True))
     assert told == "levels.staging.signed_approvals: asks for signatures, but no approval is asked for"
+
+
+@pytest.fixture
+def speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gate of somebody else's, with a setting that has no default, and one that is not its maker's to choose."""
+
+    @dataclass(frozen=True)
+    class Speed:
+        most: float
+        least: int = 1
+        made: str = field(default="here", init=False)
+
+        def __post_init__(self) -> None:
+            if self.most < self.least:
+                raise ValueError("nothing is that fast")
+
+        def judge(self, candidate: object) -> tuple[Verdict, ...]:
+            return ()
+
+    known = gates.find
+    monkeypatch.setattr(gates, "find", lambda name: Speed if name == "speed" else known(name))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, ".most: is missing"),
+        ({"most": "high"}, ".most: is 'high', expected a number"),
+        ({"most": 0.5}, ": cannot be set so: nothing is that fast"),
+        ({"most": 5, "made": "there"}, ".made: no such key, expected one of least, most"),
+    ],
+)
+def test_a_foreign_gate_is_set_as_its_fields_say(speed: None, settings: dict[str, Any], told: str) -> None:
+    assert refusal(changed(content("solo"), "levels.staging.gates.speed", settings)) == (
+        f"levels.staging.gates.speed{told}"
+    )
+    made = Policy.of(changed(content("solo"), "levels.staging.gates.speed", {"most": 5}))
+    assert made.content()["levels"]["staging"]["gates"]["speed"] == {"most": 5.0, "least": 1, "made": "here"}
+
+
+def leaves(content: Any, *way: str) -> list[str]:
+    """Every dotted key, of mappings too."""
+    below = content.items() if isinstance(content, dict) else ()
+    return [".".join(way), *(key for name, inner in below for key in leaves(inner, *way, name))]
+
+
+STRICT = content("strict")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.dates().map(str),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(key=st.sampled_from(leaves(STRICT)[1:]), value=JSON)
+def test_whatever_stands_in_a_policy_it_is_one_or_is_refused_with_a_reason(key: str, value: Any) -> None:
+    with contextlib.suppress(Faulty):  # whose message says why; nothing else may come out
+        made = Policy.of(changed(STRICT, key, value))
+        assert Policy.of(json.loads(made.canonical)) == made
 
 
 def test_a_policy_is_read_by_the_standard_library_alone() -> None:
