@@ -194,11 +194,12 @@ def solo() -> Policy:
     asked = ("data-checks", "quality", "documentation")
     lower = ("data_checks", "quality", "provenance", "model_format", "documentation")
     upper = (*lower, "ownership", "scope")
+    each = {name: gates.find(name)() for name in upper}
     return Policy(
         "solo",
         (
-            Level(first, {name: gates.find(name)() for name in lower}, stage="valid_solution"),
-            Level(second, {name: gates.find(name)() for name in upper}, after=first, stage="production"),
+            Level(first, {name: each[name] for name in lower}, stage="valid_solution"),
+            Level(second, each, after=first, stage="production"),
         ),
         own_keys=True,
         evidence={kind: EvidenceRule(valid_days=365, signatures=1) for kind in asked},

@@ -114,8 +114,9 @@ def _can_judge(loaded: object) -> bool:
     return isinstance(loaded, type) and is_dataclass(loaded) and callable(getattr(loaded, "judge", None))
 
 
-def _built_in() -> set[str]:
-    return {module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")}
+@lru_cache(maxsize=1)
+def _built_in() -> frozenset[str]:
+    return frozenset(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
 
 
 def _others() -> list[EntryPoint]:
