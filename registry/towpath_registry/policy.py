@@ -92,12 +92,10 @@ class Loading:
     def types(self) -> estimators.Types:
         """None at all, and why, where the platform's list is not the one that was reviewed."""
         if "skops" not in self.formats:
-            return estimators.Types(frozenset(), "the policy allows no format that can be loaded")
+            return estimators.Types(frozenset(), "empty: the policy allows no format that can be loaded")
         now = estimators.PLATFORM.digest
         if self.list not in (FOLLOW, now):
-            return estimators.Types(
-                frozenset(), f"the policy was reviewed for the list {self.list[:19]}, this towpath has {now[:19]}"
-            )
+            return estimators.Types(frozenset(), f"{now[:19]}, and the policy was reviewed for {self.list[:19]}")
         return estimators.PLATFORM.without(self.without)
 
 

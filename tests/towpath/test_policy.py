@@ -12,6 +12,7 @@ import pytest
 
 from policies import filled
 from registry_world import NAME, EmbeddedWorld, material
+from serving_world import registered
 from towpath.commands.policy import READY
 from towpath_core import estimators
 from towpath_registry import policy_file
@@ -21,6 +22,7 @@ from towpath_registry.policy import Policy, solo
 if TYPE_CHECKING:
     from tests.conftest import Towpath
 
+HERE = estimators.PLATFORM.digest[:19]
 MIA, DORA = {"TOWPATH_ACTOR": "mia"}, {"TOWPATH_ACTOR": "dora"}
 
 
@@ -106,7 +108,9 @@ def test_check_tells_every_fault_with_line_and_key(towpath: Towpath, tmp_path: P
 def test_check_refuses_a_list_of_types_that_this_release_does_not_have(towpath: Towpath, tmp_path: Path) -> None:
     text = filled("strict").replace(estimators.PLATFORM.digest, "sha256:" + "0" * 64)
     told = towpath("policy", "check", str(written(tmp_path, text)), code=1).out
-    assert told.startswith("strict version 1 lets nothing be loaded: the policy was reviewed for the list sha256:00000")
+    assert told.startswith(
+        f"strict version 1 lets nothing be loaded: the list of types is {HERE}, and the policy was reviewed for sha"
+    )
 
 
 # init ----------------------------------------------------------------------------------------------------------------
@@ -250,3 +254,27 @@ def test_a_promotion_is_judged_by_the_policy_in_force(towpath: Towpath, world: E
     towpath("policy", "set", str(path), "--reason", "r", "-y")
     told = towpath("promote", f"{NAME}/1", "--to", "staging", "-y", code=1).out
     assert "documentation: the section Ethics is not there, expected filled in" in told
+
+
+def test_what_a_policy_takes_away_does_not_load(towpath: Towpath, home: Path, packaged: Path, tmp_path: Path) -> None:
+    registered(home, packaged)
+    less = "name: mine\nloading: {without: [sklearn.linear_model._logistic.LogisticRegression]}"
+    path = written(tmp_path, alone(**{"name: mine": less}))
+    towpath("policy", "set", str(path), "--reason", "r", "-y")
+    told = towpath("promote", f"{NAME}/1", "--to", "staging", "-y", code=1).out
+    taken = "a type is sklearn.linear_model._logistic.LogisticRegression, expected a type that the policy allows"
+    assert f"model-format: {taken}" in told
+
+
+def test_with_a_list_that_nobody_has_reviewed_nothing_loads(
+    towpath: Towpath, home: Path, packaged: Path, tmp_path: Path
+) -> None:
+    registered(home, packaged)
+    other = f"name: mine\nloading: {{list: 'sha256:{'0' * 64}'}}"
+    path = written(tmp_path, alone(**{"name: mine": other}))
+    told = towpath("policy", "set", str(path), "--reason", "r", "-y").out
+    assert f"Note: nothing could be loaded here: the list of types is {HERE}, and the policy was reviewed for " in told
+    told = towpath("promote", f"{NAME}/1", "--to", "staging", "-y", code=1).out
+    assert (
+        f"model-format: the list of types is {HERE}, and the policy was reviewed for sha256:000000000000, exp" in told
+    )

@@ -201,14 +201,13 @@ def test_with_another_list_than_the_reviewed_one_nothing_loads_and_the_policy_is
     """A new release must not lock anybody out of setting a policy for it."""
     made = policy("team", loading={"list": "sha256:" + "0" * 64})
     assert made.loading.types().names == frozenset()
-    assert made.loading.types().doubt == (
-        f"the policy was reviewed for the list sha256:000000000000, this towpath has {estimators.PLATFORM.digest[:19]}"
-    )
+    here = estimators.PLATFORM.digest[:19]
+    assert made.loading.types().doubt == f"{here}, and the policy was reviewed for sha256:000000000000"
 
 
 def test_without_a_format_nothing_loads() -> None:
     assert Loading(formats=()).types().names == frozenset()
-    assert Loading(formats=()).types().doubt == "the policy allows no format that can be loaded"
+    assert Loading(formats=()).types().doubt == "empty: the policy allows no format that can be loaded"
 
 
 # What is refused -----------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def check(console: Console, file: Path | None) -> int:
     lines = [f"{_named(policy)} can be used: {levels}, {people}, {keys}.", policy.digest]
     lines += [f"Note: {note}" for note in notes]
     if doubt:
-        lines[0] = f"{_named(policy)} lets nothing be loaded: {doubt}."
+        lines[0] = f"{_named(policy)} lets nothing be loaded: the list of types is {doubt}."
     console.result({"policy": told, "usable": not doubt}, clean("\n".join(lines)))
     return 1 if doubt else 0
 
@@ -188,7 +188,11 @@ def _plan(old: Policy | None, new: Policy) -> str:
         parts += ["", "What this asks less of, or lets more through:", *(f"  {told}" for told in less)]
     notes = [
         *_notes(new),
-        *([f"nothing could be loaded here: {doubt}"] if (doubt := new.loading.types().doubt) else []),
+        *(
+            [f"nothing could be loaded here: the list of types is {doubt}"]
+            if (doubt := new.loading.types().doubt)
+            else []
+        ),
     ]
     parts += ["", *(f"Note: {note}" for note in notes)] if notes else []
     return clean("\n".join(parts))
