@@ -53,7 +53,8 @@ def test_the_help_of_a_command_imports_nothing_heavy(environment: dict[str, str]
 
 
 @pytest.mark.parametrize(
-    "arguments", [("list",), ("show", "occupation-coder/1"), ("history", "occupation-coder"), ("doctor",)]
+    "arguments",
+    [("list",), ("show", "occupation-coder/1"), ("history", "occupation-coder"), ("policy", "show"), ("doctor",)],
 )
 def test_reading_the_registry_imports_nothing_heavy(environment: dict[str, str], arguments: tuple[str, ...]) -> None:
     code = 0 if arguments == ("doctor",) else 3  # there is no registry yet, and a mere read makes none
