@@ -213,12 +213,11 @@ def own_signers(store: Store, own: tuple[Signer, ...]) -> tuple[Signer, ...]:
     found: dict[str, Signer] = {}
     for event in events:
         public = keys.PublicKey.of(event.details["public"])
-        if event.event == nouns.KEY_ADDED:
-            found[public.id] = own_signer(public, event.actor, from_stamp(event.details["since"]))
-        elif public.id in found:
-            known = found[public.id]
-            gone = Revoked(event.time, event.details["reason"])
-            found[public.id] = Signer(known.name, known.owner, public, known.may, known.since, known.until, gone)
+        known = found.get(public.id)
+        if event.event == nouns.KEY_ADDED:  # one that was revoked before stays revoked
+            found[public.id] = known or own_signer(public, event.actor, from_stamp(event.details["since"]))
+        elif known and (known.revoked is None or event.details["reason"] == trust.COMPROMISE):
+            found[public.id] = replace(known, revoked=Revoked(event.time, event.details["reason"]))
     return tuple(found.values())
 
 

@@ -19,6 +19,7 @@ from towpath_registry.names import folded
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 ANY = "*"  # what a signer may sign who may sign whatever there is
+ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)  # since when a key counts that was there before anybody wrote it down
 LEFT, COMPROMISE = "left", "compromise"
 _HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -118,8 +119,8 @@ def own(environ: Mapping[str, str]) -> tuple[Signer, ...]:
     from towpath_registry.actor import actor
 
     mine = [key for key in keys.kept(environ) if key.name == keys.EVIDENCE]
-    owner, always = actor(environ) if mine else "", datetime.min.replace(tzinfo=UTC)
-    return tuple(Signer(key.public.id[:8], owner, key.public, (ANY,), always) for key in mine)
+    owner = actor(environ) if mine else ""
+    return tuple(Signer(key.public.id[:8], owner, key.public, (ANY,), ALWAYS) for key in mine)
 
 
 def _judged(envelope: bytes, signers: tuple[Signer, ...], kind: str, recorded: datetime) -> Signed:

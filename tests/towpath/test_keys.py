@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry_world import KEY, NAME, EmbeddedWorld, material
+from towpath_core.refs import ModelRef
 from towpath_registry import keys, policy_file
-from towpath_registry.governing import put_in_force
+from towpath_registry.governing import desk, put_in_force
 from towpath_registry.nouns import KEY_ADDED, KEY_REVOKED
 from towpath_registry.policy import Policy, solo
 
@@ -73,13 +74,27 @@ def test_keys_are_listed_with_what_became_of_them(towpath: Towpath, world: Embed
     assert lines[3].startswith(KEY.public.id[:8])
 
 
-def test_what_the_old_key_signed_counts_after_a_rotation(towpath: Towpath, world: EmbeddedWorld) -> None:
-    assert refusals(towpath, 0) == []
+def test_what_the_old_key_signed_before_a_rotation_counts_after_it(
+    towpath: Towpath, world: EmbeddedWorld, environment: dict[str, str]
+) -> None:
+    desk(environment).registered(world.store.version(ModelRef(NAME, version=1)), "ann")
+    before = len(world.store.ledger(""))
     said = towpath("keys", "rotate", "--json", env=ANN).json
     assert (said["old"], said["compromised"]) == (KEY.public.id, False)
-    events = [(e.event, e.details["id"], e.actor) for e in world.store.ledger("") if e.seq in said["ledger_entries"]]
-    assert (KEY_ADDED, said["new"], "ann@example.invalid") in events
-    assert events[-1] == (KEY_REVOKED, KEY.public.id, "ann@example.invalid")
+    told = world.store.ledger("")[before:]
+    assert [entry.seq for entry in told] == said["ledger_entries"]
+    assert [(entry.event, entry.details["id"], entry.actor) for entry in told] == [
+        (KEY_ADDED, KEY.public.id, "ann@example.invalid"),
+        (KEY_ADDED, said["new"], "ann@example.invalid"),
+        (KEY_REVOKED, KEY.public.id, "ann@example.invalid"),
+    ]
+    assert refusals(towpath, 0) == []
+
+
+def test_what_the_old_key_signs_after_a_rotation_does_not_count(towpath: Towpath, world: EmbeddedWorld) -> None:
+    towpath("keys", "rotate")
+    world.add(material(2))
+    assert all("(left)" in why for why in refusals(towpath, 1))
 
 
 def test_nothing_that_a_compromised_key_signed_counts_any_more(towpath: Towpath, world: EmbeddedWorld) -> None:

@@ -123,6 +123,23 @@ def test_a_revoked_key_of_ones_own_keeps_or_loses_what_it_signed(tmp_path: Path,
     assert any(f"was revoked on {clock.now:%Y-%m-%d}" in reason for reason in told), (late, told)
 
 
+@pytest.mark.parametrize("after", ["left", "added"])
+def test_a_compromise_is_not_undone_by_what_is_written_later(tmp_path: Path, after: str) -> None:
+    clock = Ticking()
+    world = EmbeddedWorld(tmp_path / "home", clock)
+    desk = LocalDesk(world.store, clock, ())
+    governing.add_key(world.store, KEY.public, "ann", clock(), "")
+    desk.registered(world.add(material()), "ann")
+    governing.revoke_key(world.store, KEY.public, "ann", "compromise", "lost the laptop")
+    if after == "left":
+        governing.revoke_key(world.store, KEY.public, "ann", "left", "")
+    else:
+        governing.add_key(world.store, KEY.public, "ann", clock(), "found it again")
+    plan = desk.plan(ModelRef(NAME, version=1), "staging")
+    assert not plan.allowed
+    assert any("(compromise)" in verdict.got for verdict in plan.verdicts)
+
+
 def test_a_key_that_the_ledger_does_not_tell_of_does_not_count(tmp_path: Path) -> None:
     world = EmbeddedWorld(tmp_path / "home")
     governing.add_key(world.store, private_key(7).public, "ann", Ticking()(), "")

@@ -115,7 +115,7 @@ def _recorded(old: PublicKey | None, new: PublicKey, compromised: bool, reason: 
     from towpath_registry.actor import actor
     from towpath_registry.governing import LocalDesk, add_key, desk, revoke_key
     from towpath_registry.nouns import KEY_ADDED, Question
-    from towpath_registry.trust import COMPROMISE, LEFT
+    from towpath_registry.trust import ALWAYS, COMPROMISE, LEFT
 
     at = desk(os.environ)
     try:
@@ -124,9 +124,10 @@ def _recorded(old: PublicKey | None, new: PublicKey, compromised: bool, reason: 
     except NotFound:  # there is no registry yet
         return []
     who, why = actor(os.environ), reason or ("the old key is compromised" if compromised else "the old key is replaced")
-    first = not at.store.ledger("", Question(events=(KEY_ADDED,), newest=1))
-    added = [old, new] if old and first else [new]
-    entries = [add_key(at.store, key, who, utc_now(), why) for key in added]
+    entries = []
+    if old and not at.store.ledger("", Question(events=(KEY_ADDED,), newest=1)):
+        entries.append(add_key(at.store, old, who, ALWAYS, why))  # till now it counted without being written down
+    entries.append(add_key(at.store, new, who, utc_now(), why))
     if old:
         entries.append(revoke_key(at.store, old, who, COMPROMISE if compromised else LEFT, why))
     return [entry.seq for entry in entries]
