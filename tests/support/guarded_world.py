@@ -45,6 +45,7 @@ class Guarded:
     path: Path | None = None
     postgres: Postgres | None = None
     name: str = ""
+    user: str = "postgres"
     _ticks: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -102,13 +103,13 @@ class Guarded:
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Any]:
-        """A connection of somebody who may do everything; each statement is committed by itself."""
+        """A connection of somebody who may do everything, unless there is a `user`; each statement is committed."""
         if self.path:
             with contextlib.closing(sqlite3.connect(self.path, isolation_level=None, timeout=30)) as connection:
                 yield connection
         else:
             assert self.postgres is not None
-            with self.postgres.session(self.name) as connection:
+            with self.postgres.session(self.name, self.user) as connection:
                 yield connection
 
     def attack(self, *statements: str) -> None:
