@@ -14,6 +14,7 @@ from towpath_core.errors import Misused
 
 T = TypeVar("T")
 Keys = tuple[str, ...]
+_WORD = re.compile(r"[a-z][a-z0-9_-]{0,59}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?Z)?")
 
 
@@ -133,6 +134,11 @@ class Part:
             return value  # type: ignore[no-any-return]
         self.fault(f"is {shown(value)}, expected {expected}", name)
         return stand_in
+
+
+def is_word(text: str) -> bool:
+    """Small letters, digits, - and _, not too many, a letter first."""
+    return _WORD.fullmatch(text) is not None
 
 
 def shown(value: object) -> str:

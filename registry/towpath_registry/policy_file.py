@@ -7,7 +7,8 @@ from pathlib import Path
 from towpath_core.errors import Misused
 from towpath_registry import yamls
 from towpath_registry.plain_values import Faulty
-from towpath_registry.policy import TO_FILL, Policy
+from towpath_registry.policy import Policy
+from towpath_registry.policy_reading import TO_FILL
 
 _FOLDER = Path(__file__).with_name("policies")
 
