@@ -24,16 +24,16 @@ NAME = "occupation-coder"
 DIGEST = f"sha256:{'1' * 64}"
 START = datetime(2026, 3, 31, 8, 0, tzinfo=UTC)
 _APPEND = """INSERT INTO towpath_ledger(seq, body, prev, hash, workspace, model, request, event, level, version)
- VALUES(:seq, :body, :prev, :hash, 'default', :model, '', :event, :level, :version)"""
+ VALUES(:seq, :body, :prev, :hash, :workspace, :model, '', :event, :level, :version)"""
 _SET = """INSERT INTO registered_model_aliases(workspace, name, alias, version)
- VALUES('default', :name, :alias, :version)
+ VALUES(:workspace, :name, :alias, :version)
  ON CONFLICT(workspace, name, alias) DO UPDATE SET version = excluded.version"""
-_GONE = "DELETE FROM registered_model_aliases WHERE workspace = 'default' AND name = :name AND alias = :alias"
+_GONE = "DELETE FROM registered_model_aliases WHERE workspace = :workspace AND name = :name AND alias = :alias"
 _VERSION = """INSERT INTO model_versions(workspace, name, version, creation_time, last_updated_time, current_stage,
  source, storage_location, run_id, status)
- VALUES('default', :name, :version, 1, 1, 'None', :source, :source, :run, 'READY')"""
+ VALUES(:workspace, :name, :version, 1, 1, 'None', :source, :source, :run, 'READY')"""
 _TAG = """INSERT INTO model_version_tags(workspace, name, version, "key", value)
- VALUES('default', :name, :version, :key, :value)"""
+ VALUES(:workspace, :name, :version, :key, :value)"""
 
 
 @dataclass
@@ -52,37 +52,43 @@ class Guarded:
     def dialect(self) -> str:
         return "sqlite" if self.path else "postgresql"
 
-    def add(self, *versions: int, name: str = NAME) -> None:
-        """Versions with a digest and a free tag."""
+    def add(self, *versions: int, workspace: str = "default") -> None:
+        """Versions of one model, with a digest and a free tag."""
+        where = {"workspace": workspace, "name": NAME}
         with self.databases.writing() as database:
-            if not database.rows("SELECT 1 FROM registered_models WHERE name = :name", name=name):
-                database.run("INSERT INTO registered_models(workspace, name) VALUES('default', :name)", name=name)
+            database.run("INSERT INTO registered_models(workspace, name) VALUES(:workspace, :name)", **where)
             for version in versions:
                 source, run = f"models:/m-{version}", f"{version:032x}"
-                database.run(_VERSION, name=name, version=version, source=source, run=run)
+                database.run(_VERSION, **where, version=version, source=source, run=run)
                 for key, value in {"towpath.digest": DIGEST, "free": "x"}.items():
-                    database.run(_TAG, name=name, version=version, key=key, value=value)
+                    database.run(_TAG, **where, version=version, key=key, value=value)
 
-    def append(
-        self, event: str = REFUSED, level: str = "", version: int = 0, name: str = NAME, *, change: bool = True
-    ) -> Link:
+    def append(self, event: str = REFUSED, level: str = "", version: int = 0, name: str = NAME, **how: Any) -> Link:
         """An entry, and the change of the alias that it tells of."""
         with self.databases.writing() as database:
-            return self.write(database, event, level, version, name, change=change)
+            return self.write(database, event, level, version, name, **how)
 
     def write(
-        self, database: Database, event: str, level: str, version: int, name: str = NAME, *, change: bool = True
+        self,
+        database: Database,
+        event: str,
+        level: str,
+        version: int,
+        name: str = NAME,
+        *,
+        change: bool = True,
+        workspace: str = "default",
     ) -> Link:
         decision = Decision(name, event, level, version, None, "a", "", "", "", ())
         head = links(database)[-1:]
         moment = START + timedelta(seconds=next(self._ticks))
-        link = ledger.next_link(head[0] if head else None, decision, moment)
+        link = ledger.next_link(head[0] if head else None, decision, moment, workspace)
         values = {"seq": link.seq, "body": link.body, "prev": link.prev, "hash": link.hash}
-        database.run(_APPEND, **values, model=name, event=event, level=level, version=version)
+        database.run(_APPEND, **values, workspace=workspace, model=name, event=event, level=level, version=version)
         if change and event == RETIRED:
-            database.run(_GONE, name=name, alias=level)
+            database.run(_GONE, workspace=workspace, name=name, alias=level)
         elif change and level and event != REFUSED:
-            database.run(_SET, name=name, alias=level, version=version)
+            database.run(_SET, workspace=workspace, name=name, alias=level, version=version)
         return link
 
     def promoted(self, *versions: int, level: str = "production") -> None:

@@ -347,6 +347,32 @@ def test_mlflows_client_renames_and_deletes_what_stands_nowhere(guarded: Guarded
     guarded.check()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["SET_DEFAULT", "CASCADE"])
+def test_a_workspace_goes_only_when_nothing_in_it_stands(guarded: Guarded, client: Any, mode: str) -> None:
+    """MLflow moves what was in it to the default workspace, or deletes it, past the store of models."""
+    from mlflow.entities.workspace import WorkspaceDeletionMode
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.workspace.sqlalchemy_store import SqlAlchemyStore
+
+    guarded.append(RETIRED, "production", 1)
+    client.delete_registered_model(NAME)
+    guarded.attack("INSERT INTO workspaces(name) VALUES('team-a')")
+    guarded.add(1, workspace="team-a")
+    guarded.append(PROMOTED, "staging", 1, workspace="team-a")
+    store = SqlAlchemyStore(guarded.uri)
+
+    with pytest.raises(MlflowException) as caught:
+        store.delete_workspace("team-a", WorkspaceDeletionMode[mode])
+    assert "towpath: " in str(caught.value)
+
+    guarded.append(RETIRED, "staging", 1, workspace="team-a")
+    store.delete_workspace("team-a", WorkspaceDeletionMode[mode])
+    with guarded.databases.reading() as database:
+        asked = """SELECT workspace, value FROM model_version_tags WHERE "key" = 'towpath.digest'"""
+        assert database.rows(asked) == ([("default", DIGEST)] if mode == "SET_DEFAULT" else [])
+
+
 # At the same moment
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from guarded_world import NAME, Guarded, alias, refused, sqlite_world
+from guarded_world import NAME, Guarded, alias, postgres_world, refused, sqlite_world
+from postgres import Postgres
 from towpath_core.errors import CouldNot, Mismatch
 from towpath_registry import guards, ledger, tables
 from towpath_registry.nouns import IMPORTED, PROMOTED
@@ -438,3 +439,27 @@ def test_what_is_not_committed_was_not(guarded: Guarded) -> None:
         guarded.write(database, PROMOTED, "production", 2, change=False)
         database.run("UPDATE registered_model_aliases SET version = 3")
     assert (guarded.links(), guarded.aliases()) == (before, {"production": 1})
+
+
+@pytest.mark.slow
+def test_the_tables_lie_where_mlflows_lie(postgres: Postgres) -> None:
+    with postgres.database() as name:
+        with postgres.session(name) as session:
+            asked = "SELECT oid::regclass FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+            moved = [row[0] for row in session.execute(asked).fetchall()]
+            session.execute('CREATE SCHEMA "Team ä"')
+            for table in moved:
+                session.execute(f'ALTER TABLE {table} SET SCHEMA "Team ä"')
+            session.execute(f'ALTER DATABASE {name} SET search_path = elsewhere, "Team ä", public')
+        made = postgres_world(postgres, name)
+        made.add(1, 2)
+        made.promoted(1)
+        made.check()
+        with refused(guards.NO_MOVE):
+            made.attack(alias("staging", 2))
+        with made.databases.reading() as database:
+            schemas = database.rows("SELECT DISTINCT schemaname FROM pg_tables WHERE tablename LIKE 'towpath%'")
+        assert schemas == [("Team ä",)]
+        made.attack("CREATE SCHEMA elsewhere", "CREATE TABLE elsewhere.registered_model_aliases (x integer)")
+        with pytest.raises(Mismatch, match="are gone"):
+            made.check()
