@@ -9,11 +9,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import fcntl
-import getpass
 import hashlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from towpath_core.errors import CouldNot, Mismatch, Misused, NotFound
-from towpath_registry import places
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -246,6 +243,8 @@ def _path(environ: Mapping[str, str], name: str) -> Path:
 
 
 def _home_folder(environ: Mapping[str, str]) -> Path:
+    from towpath_registry import places
+
     return places.home(environ) / "keys"
 
 
@@ -316,7 +315,9 @@ def _passphrase(path: Path, environ: Mapping[str, str]) -> str:
         return given
     if not sys.stdin.isatty():
         raise Misused(f"the key {path} is locked, and there is no terminal to ask on", hint=f"set {PASSPHRASE}")
-    return getpass.getpass(f"Passphrase of {path}: ")
+    from getpass import getpass
+
+    return getpass(f"Passphrase of {path}: ")
 
 
 def _folder(folder: Path) -> None:
@@ -343,8 +344,10 @@ def _alone(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _written(path: Path, content: bytes) -> Iterator[Path]:
     """The content in a temporary neighbour of `path`, from its first byte on readable by its owner only."""
+    from tempfile import mkstemp
+
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        handle, name = mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         part = Path(name)
         try:
             with os.fdopen(handle, "wb") as stream:
