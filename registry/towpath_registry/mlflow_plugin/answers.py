@@ -56,4 +56,4 @@ def as_mlflow(error: TowpathError) -> MlflowException:
     """The error with what to do next in the same text, because MLflow's clients and pages show nothing else."""
     code = next((code for kind, code in _CODES if isinstance(error, kind)), codes.TEMPORARILY_UNAVAILABLE)
     text = error.message.rstrip(". ")
-    return MlflowException(f"{text}. {error.hint}" if error.hint else f"{text}.", code)
+    return MlflowException(f"{text}. Next: {error.hint}" if error.hint else f"{text}.", code)

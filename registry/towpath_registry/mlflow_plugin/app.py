@@ -30,6 +30,7 @@ from towpath_registry.mlflow_plugin import pages
 from towpath_registry.mlflow_plugin.artifacts import GovernedFiles, artifacts_root
 from towpath_registry.mlflow_plugin.asgi import MIB, KnowsWhoAsks, Limits
 from towpath_registry.mlflow_plugin.house import EXTENSION, House
+from towpath_registry.mlflow_plugin.office import MlflowOffice
 from towpath_registry.mlflow_plugin.store import GovernedStore, GovernedWorkspaceStore
 from towpath_registry.mlflow_plugin.tracking import GovernedTracking, GovernedWorkspaceTracking, open_tracking
 from towpath_registry.mlflow_plugin.workspaces import open_workspaces
@@ -40,9 +41,9 @@ ACTOR = "TOWPATH_SERVER_ACTOR"  # the one person of a server without a login
 UPLOAD_MB = "TOWPATH_SERVER_UPLOAD_MB"  # the largest artifact
 TIED = "TOWPATH_SERVER_TIED"  # the server ends when its standard input does
 _BODY_MB = 32
-# Pages and addresses of towpath's own, all below /towpath: whoever is logged in may ask for them, and what they may do
-# there is for the blueprint to decide. `house.here()` and `house.person()` say where, and who.
-BLUEPRINTS: tuple[flask.Blueprint, ...] = ()
+# What makes a blueprint of towpath's own, all of it below /towpath, out of what the server knows. Whoever is logged in
+# may ask for its pages; who may do what there, and that no other site's page does it, is for the blueprint to decide.
+BLUEPRINTS: tuple[Callable[[MlflowOffice], flask.Blueprint], ...] = ()
 
 
 def create_app() -> Any:
@@ -54,9 +55,11 @@ def create_app() -> Any:
     def find_validator(req: flask.Request) -> Callable[[], bool] | None:
         return auth._allow_authenticated if pages.is_ours(req.path) else usual(req)
 
+    def is_admin(name: str) -> bool:
+        return bool(auth.store.has_user(name) and auth.store.get_user(name).is_admin)
+
     auth._find_validator = find_validator
-    house = open_house("", lambda name: bool(auth.store.has_user(name) and auth.store.get_user(name).is_admin))
-    _register(mlflow_app, house)
+    house = _register(mlflow_app, *open_house("", is_admin))
     return _around(auth.create_app(mlflow_app), house)
 
 
@@ -65,8 +68,7 @@ def create_app_for_one() -> Any:
     name = os.environ.get(ACTOR, "").strip()
     if not name:
         raise Misused(f"{ACTOR} does not say who works with this server", hint="towpath ui starts it")
-    house = open_house(name, lambda _: True)
-    _register(mlflow_app, house)
+    house = _register(mlflow_app, *open_house(name, lambda _: True))
     if os.environ.get("_MLFLOW_SGI_NAME") != "uvicorn":
         return mlflow_app
     from mlflow.server.fastapi_app import create_fastapi_app
@@ -86,8 +88,8 @@ def put_stores() -> None:
         raise Misused("MLflow opened its stores before towpath came", hint="towpath server starts one that does not")
 
 
-def open_house(only: str, first: Callable[[str], bool]) -> House:
-    """The house over the registry that MLflow was told to serve, whose tables are made or renewed.
+def open_house(only: str, first: Callable[[str], bool]) -> tuple[House, Callable[[str], governing.LocalDesk]]:
+    """The house over the registry that MLflow was told to serve, whose tables are made or renewed; its desks.
 
     `first` says who may set the first policy. Raises: Misused unless the registry and the artifacts are governed.
     """
@@ -108,17 +110,18 @@ def open_house(only: str, first: Callable[[str], bool]) -> House:
     kept = desk(WORKSPACE).store
     if isinstance(kept, DatabaseStore):
         kept.ensure()
-    return House(databases, desk, utc_now, only)
+    return House(databases, desk, utc_now, only), desk
 
 
-def _register(app: flask.Flask, house: House) -> None:
+def _register(app: flask.Flask, house: House, desk: Callable[[str], governing.LocalDesk]) -> House:
     if os.environ.get(TIED):
         end_with_stdin()
     app.extensions[EXTENSION] = house
-    app.before_request(pages.refuse_foreign)
+    office = MlflowOffice(house, desk, os.environ)
     for blueprint in BLUEPRINTS:
-        app.register_blueprint(blueprint)
+        app.register_blueprint(blueprint(office))
     pages.put_side_bar(app)
+    return house
 
 
 def _around(app: Any, house: House) -> Any:

@@ -16,6 +16,7 @@ from towpath_registry.mlflow_plugin.kept import Keeper
 from towpath_registry.nouns import LEVELS, WORKSPACE, LedgerEntry, ModelVersion
 
 EXTENSION = "towpath"  # where a Flask app keeps its house
+_REMEMBERED = 50_000  # hands that were noted already
 _AUTHORS = "SELECT actor FROM towpath_authors WHERE workspace = :workspace AND kind = :kind AND id = :id"
 
 
@@ -70,6 +71,8 @@ class House:
         if known not in self._stamped:
             with self.databases.writing() as database:
                 books.put_author(database, *known, stamp(self._clock()))
+            if len(self._stamped) >= _REMEMBERED:
+                self._stamped.clear()
             self._stamped.add(known)
 
     def registered(self, version: ModelVersion, model_id: str, workspace: str = WORKSPACE) -> None:

@@ -1,16 +1,14 @@
-"""MLflow's page, with a way to the promotions in its side bar; and the rule for all addresses of our own."""
+"""MLflow's page, with a way to the promotions in its side bar."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import flask
 
 PREFIX = "/towpath"
 _SCRIPT = Path(__file__).with_name("side_bar.js")
-_CHANGES_NOTHING = ("GET", "HEAD", "OPTIONS")
 
 
 def is_ours(path: str) -> bool:
@@ -30,15 +28,3 @@ def put_side_bar(app: flask.Flask) -> None:
         return flask.Response(whole, mimetype="text/html", headers={"Cache-Control": "no-cache"})
 
     app.view_functions["serve"] = page
-
-
-def refuse_foreign() -> flask.Response | None:
-    """A browser sends the password along with whatever another site makes it send: that changes nothing of ours."""
-    request = flask.request
-    if not is_ours(request.path) or request.method in _CHANGES_NOTHING:
-        return None
-    origin = request.headers.get("Origin", "")
-    site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    if site in ("same-origin", "none") and (not origin or urlsplit(origin).netloc == request.host):
-        return None
-    return flask.Response("refused: this came from the page of another site\n", 403, mimetype="text/plain")

@@ -71,7 +71,7 @@ class _Governed:
         level = governed(alias, here().levels())
         if level is not None and level == alias:
             why = f"what stands at {level} is taken away by a retirement that was asked for and approved"
-            self._refuse("delete-alias", why, name, level=level, hint=f"towpath retire {name} --from {level}")
+            self._refuse("delete-alias", why, name, level=level, hint=f"towpath retire {name} --level {level}")
         super().delete_registered_model_alias(name, alias)  # type: ignore[misc]
 
     @guarded
