@@ -24,6 +24,7 @@ from pathlib import Path
 import click
 
 from towpath_core.errors import CouldNot, Misused
+from towpath_registry.actor import actor
 
 NAME = "occupation-coder"
 RECORDS = "record_id,text\n001,night nurse\n002,\n003,forklift driver\n004,owner of a small bakery\n"
@@ -77,11 +78,13 @@ def demo(folder: Path | None, keep: bool) -> None:
     place = _place(folder)
     environ = {**os.environ, "TOWPATH_HOME": str(place / "registry")}
     environ.pop("MLFLOW_TRACKING_URI", None)
+    environ.setdefault("TOWPATH_ACTOR", actor(os.environ))  # the new project's owner, also where git knows nobody
     walk = Walk(place, environ)
     name = _free_name(place)
     click.echo(f"The demo works in {place}. To type its commands yourself, start with:\n")
     click.echo(f"   $ export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
     click.echo(f"   $ export TOWPATH_HOME={shlex.quote(environ['TOWPATH_HOME'])}")
+    click.echo(f"   $ export TOWPATH_ACTOR={shlex.quote(environ['TOWPATH_ACTOR'])}")
     click.echo(f"   $ cd {shlex.quote(str(place))}")
     if name != NAME:
         click.echo(f"\nThere is a project {NAME} from an earlier walk; this one is called {name}.")

@@ -55,9 +55,9 @@ def list_keys(console: Console) -> None:
 @command.command("show")
 @with_console
 def show(console: Console) -> None:
-    """Show the public half of the key that signs your evidence, to be put into a policy.
+    """Show the public half of your evidence key, for a policy.
 
-    The key is made if there is none.
+    It is printed as the policy's file wants it. The key is made if there is none.
 
     \b
     towpath keys show

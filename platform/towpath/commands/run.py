@@ -23,8 +23,9 @@ def command(console: Console, experiment: bool) -> int:
     """Run the pipeline and register a candidate version.
 
     DVC runs the stages that changed (prepare, check, split, train, evaluate, package); then one MLflow run with
-    parameters, measures, plots and evidence is written, and the package becomes a version of the model. Nothing
-    changed: nothing is done. The files that the run made (dvc.lock, reports/) are committed.
+    parameters, measures, plots and evidence is written, and the package becomes a version of the model. The evidence
+    is signed with your own key, which is made on first use. Nothing changed, and the evidence still counts: nothing is
+    done. The files that the run made (dvc.lock, reports/) are committed.
 
     \b
     towpath run
