@@ -1,6 +1,7 @@
-"""The door to MLflow: the one module that imports it. It writes runs, versions and files, and fetches files.
+"""The door to MLflow: it writes runs, versions and files, and fetches files.
 
-Reading the registry and moving aliases need no MLflow: see `store`.
+Beside it `mlflow_transfer` imports MLflow, and what our server carries. Reading the registry and moving aliases need
+none of it: see `store`.
 """
 
 from __future__ import annotations

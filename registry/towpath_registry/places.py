@@ -41,7 +41,7 @@ def tracking_uri(environ: Mapping[str, str]) -> str:
     if chosen.startswith(_SQLITE) and chosen != _SQLITE:
         return f"{_SQLITE}{Path(chosen.removeprefix(_SQLITE)).absolute()}"
     raise Misused(
-        f"MLFLOW_TRACKING_URI={_without_password(chosen)} is not a store that towpath can keep a ledger in",
+        f"MLFLOW_TRACKING_URI={without_password(chosen)} is not a store that towpath can keep a ledger in",
         hint="set it to http://…, https://… or sqlite:///…, or unset it to use TOWPATH_HOME",
     )
 
@@ -53,12 +53,13 @@ def _check_address(address: str) -> None:
         host = None
     if not host:
         raise Misused(
-            f"MLFLOW_TRACKING_URI={_without_password(address)} is not an address of a server",
+            f"MLFLOW_TRACKING_URI={without_password(address)} is not an address of a server",
             hint="set it to http://host:port, or unset it to use TOWPATH_HOME",
         )
 
 
-def _without_password(uri: str) -> str:
+def without_password(uri: str) -> str:
+    """The address without whoever it names."""
     scheme, mark, rest = uri.partition("://")
     return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 

@@ -185,6 +185,7 @@ def _content(found: Gathered, metrics: Mapping[str, float]) -> dict[str, Any]:
         "evidence_note": found.note,
         "requests": [_request(asked) for asked in found.requests],
         "run_id": version.run_id,
+        "imported_from": version.tags.get("towpath.imported_from", ""),
         "source": version.source,
         "page": f"{ui}/{version_link(version.name, version.version)}",
         "monitoring": f"{ui}/{monitoring}" if monitoring.startswith("#/") else monitoring,
@@ -253,6 +254,7 @@ def _text(shown: Mapping[str, Any], found: Gathered) -> str:
         ("digest", shown["digest"] or None),
         ("task", shown["task"] or None),
         ("run", shown["run_id"] or None),
+        *([("imported", f"from {shown['imported_from']}")] if shown["imported_from"] else []),
         ("page", shown["page"]),
         ("monitoring", shown["monitoring"] or None),
     ]
