@@ -59,6 +59,34 @@ def test_a_change_that_is_committed_becomes_the_next_version_and_can_be_rolled_b
     assert "refused" in events
 
 
+def test_new_owners_are_evidence_of_the_next_version_with_the_same_bytes(copy: World) -> None:
+    edit(copy, "towpath.yaml", "  it_operator: ", "  it_operator: Ivo #")
+    commit(copy)
+    assert copy("run", "--json").json["version"] == 2
+    first, second = (copy("show", f"{copy.name}/{number}", "--json").json for number in (1, 2))
+    assert first["digest"] == second["digest"]
+    assert {said["kind"]: said["counts"] for said in second["evidence"]} == {
+        "data-checks": True, "documentation": True, "quality": True,
+    }  # fmt: skip
+    assert copy("run", "--json").json["version"] == 2
+    edit(copy, "towpath.yaml", "  it_operator: Ivo #", '  it_operator: "" #')
+    commit(copy)
+    assert copy("run", "--json").json["version"] == 3
+    copy("promote", f"{copy.name}/3", "--to", "staging", "--yes")
+    refused = copy("promote", f"{copy.name}/3", "--to", "production", "--yes", code=1).out
+    assert "the it operator is nobody, expected a person (owners.it_operator in the project's towpath.yaml" in refused
+
+
+def test_nothing_counts_that_a_compromised_key_signed_until_a_run_signs_it_anew(copy: World) -> None:
+    copy("keys", "rotate", "--compromised")
+    told = copy("promote", f"{copy.name}/1", "--to", "staging", "--dry-run", "--json").json
+    assert told["already_there"]
+    assert not any(said["counts"] for said in copy("show", f"{copy.name}/1", "--json").json["evidence"])
+    assert copy("run", "--json").json["version"] == 2
+    copy("promote", f"{copy.name}/2", "--to", "staging", "--yes")
+    copy("promote", f"{copy.name}/2", "--to", "production", "--yes")
+
+
 def test_a_model_below_its_limits_is_a_candidate_that_no_gate_lets_through(copy: World) -> None:
     edit(copy, "towpath.yaml", "accuracy: {at_least: ", "accuracy: {at_least: 0.99 #")
     path = copy.project / "towpath.yaml"
