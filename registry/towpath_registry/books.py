@@ -6,6 +6,7 @@ Everything here works inside of a transaction that somebody else opened.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -186,15 +187,21 @@ def put_policy(database: Database, digest: str, content: bytes) -> None:
         database.run("INSERT INTO towpath_policies(digest, content) VALUES(:d, :content)", d=digest, content=content)
 
 
-def keep_built_in(database: Database, digest: str) -> None:
-    """Keep the built-in policy once an entry was judged by it: a later towpath may come with another."""
+def keep_policy(database: Database, digest: str) -> None:
+    """Keep the policy that an entry was judged by as this towpath reads it: the built-in one, or the one set last.
+
+    A later towpath may come with another built-in policy, with gates that have other settings, or with another list of
+    types; what one says then is another digest.
+    """
     if not digest or database.rows("SELECT 1 FROM towpath_policies WHERE digest = :digest", digest=digest):
         return
-    from towpath_registry.policy import solo
+    from towpath_registry.policy import Policy, solo
 
-    built_in = solo()
-    if built_in.digest == digest:
-        put_policy(database, digest, built_in.canonical)
+    last = entries(database, "", "", Question(events=(POLICY_SET,), newest=1))
+    content = policy(database, last[0].policy) if last else None
+    judged_by = solo() if content is None else Policy.of(json.loads(content))
+    if judged_by.digest == digest:
+        put_policy(database, digest, judged_by.canonical)
 
 
 def checkpoint(database: Database) -> str:

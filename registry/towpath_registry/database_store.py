@@ -155,7 +155,7 @@ class DatabaseStore:
         with self.databases.writing() as database:
             self._ensure(database)
             entry = books.record(database, self._workspace, decision, self._clock, seen)
-            books.keep_built_in(database, decision.policy)
+            books.keep_policy(database, decision.policy)
             note = self._notary.checkpoint(database) if books.is_sealed(decision) else ""
         if note:
             self._notary.carry_out(note)

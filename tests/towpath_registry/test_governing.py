@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 import policies
 from registry_world import KEY, NAME, SIGNERS, EmbeddedWorld, MemoryWorld, Ticking, material, private_key
+from towpath_core.digests import sha256_bytes
 from towpath_core.errors import Mismatch, Refused
 from towpath_core.refs import ModelRef
 from towpath_registry import governing, keys, nouns, trust
 from towpath_registry.governing import LocalDesk
-from towpath_registry.nouns import Question
+from towpath_registry.nouns import Decision, Question
 from towpath_registry.policy import Policy, solo
 from towpath_registry.store import Store
 
@@ -158,3 +160,17 @@ def test_the_key_of_the_ledger_is_not_the_key_of_evidence(tmp_path: Path) -> Non
     ledger = keys.home_public(world.environ, keys.LEDGER)
     assert ledger is not None
     assert ledger != keys.home_public(world.environ, keys.EVIDENCE)
+
+
+def test_a_policy_that_a_new_towpath_reads_otherwise_is_kept_as_it_was_read(tmp_path: Path) -> None:
+    world = EmbeddedWorld(tmp_path / "home")
+    world.add(material())
+    older = {**team().content(), "loading": {"list": "platform", "without": [], "formats": ["skops"]}}
+    content = json.dumps(older, sort_keys=True, separators=(",", ":")).encode()
+    digest = sha256_bytes(content)
+    said = Decision("", nouns.POLICY_SET, "", 0, None, "mia", "", "", digest, (), details={})
+    world.store.adopt(said, content, ["staging", "production"])
+    desk = LocalDesk(world.store, Ticking(), ())
+    assert desk.policy().digest != digest
+    desk.refuse("eve", NAME, "set-alias", "because")
+    assert world.store.policy(desk.policy().digest) == desk.policy().canonical
