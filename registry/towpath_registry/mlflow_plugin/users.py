@@ -41,10 +41,13 @@ def main(arguments: Sequence[str]) -> int:
     name, may = arguments
     store = SqlAlchemyStore()
     store.init_db(read_auth_config().database_uri)
+    if store.has_user(name):
+        sys.stderr.write("there is a login of that name already\n")
+        return 3
     try:
         add(store, name, may, sys.stdin.read())
     except MlflowException as error:
-        sys.stderr.write(f"{error.message}\n")
+        sys.stderr.write(error.message.partition("\n")[0] + "\n")
         return 3
     return 0
 
