@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import IO, Any, TypeVar
 from urllib.parse import quote
 
 from towpath_core.clock import Clock
@@ -145,6 +149,30 @@ class RemoteStore(ServerModels):
     def checkpoint(self) -> str:
         return self.api.one(str, self.api.get("checkpoint"), "note")
 
+    def export(self, target: Path) -> None:
+        """Write the server's whole ledger into a file, as `exporting.export` does there.
+
+        Raises: Misused when there is such a file already, CouldNot when it cannot be written.
+        """
+        if target.exists():
+            raise _exists(target)
+        try:
+            with tempfile.NamedTemporaryFile(prefix=f".{target.name}.", dir=target.parent) as part:
+                self._export(part)
+                Path(part.name).chmod(0o644)
+                os.link(part.name, target)
+        except FileExistsError:
+            raise _exists(target) from None
+        except OSError as error:
+            raise CouldNot(f"cannot write {target}: {error.strerror or error}", hint="choose another folder") from error
+
+    def _export(self, part: IO[bytes]) -> None:
+        with self.api.stream(f"{API}export") as source:
+            shutil.copyfileobj(source, part, 1 << 20)
+            if source.length:  # what it had promised, and did not send
+                raise self.api.odd("it ended too early")
+        part.flush()
+
     def promotions(self, model: str = "") -> list[Promotion]:
         return self.api.many(Promotion, self.api.get("requests", model=model), "requests")
 
@@ -242,6 +270,10 @@ class RemoteDesk:
 
 def _address(number: str, doing: str) -> str:
     return f"requests/{quote(number, safe='')}/{doing}"
+
+
+def _exists(target: Path) -> Misused:
+    return Misused(f"{target} exists", hint="choose another file; an export is never written over")
 
 
 def _not_from_here(decision: Decision) -> CouldNot:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +17,7 @@ from registry_world import JUDGED, NAME, Ticking, material
 from towpath_core.errors import CouldNot, Misused, NotFound, Refused, TowpathError
 from towpath_core.refs import ModelRef
 from towpath_core.verdicts import Verdict
-from towpath_registry import consent, nouns
+from towpath_registry import consent, exporting, nouns
 from towpath_registry.governing import Desk
 from towpath_registry.nouns import LedgerEntry
 from towpath_registry.plans import Plan
@@ -270,6 +272,27 @@ def test_the_ledger_is_read_as_it_is_kept(sitting: Sitting, world: OfficeWorld) 
     digest = world.desk.policy().digest
     assert store.policy(digest) == kept.policy(digest)
     assert store.policy("sha256:" + "0" * 64) is None
+
+
+def test_the_servers_ledger_becomes_a_file_that_an_auditor_verifies(
+    world: OfficeWorld, address: str, tmp_path: Path
+) -> None:
+    world.put(1)
+    file, store = tmp_path / "ledger.tar.gz", remote(world, address, "bob").store
+    assert isinstance(store, RemoteStore)
+    store.export(file)
+    command = [sys.executable, "-I", str(exporting.VERIFIER), str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert f"{len(world.desk.store.ledger(NAME)) + 1} entries" in done.stdout, done
+    with pytest.raises(Misused, match="ledger.tar.gz exists"):
+        store.export(file)
+    with pytest.raises(CouldNot, match="cannot write"):
+        store.export(tmp_path / "no folder" / "ledger.tar.gz")
+    stranger = remote(world, address, "eve").store
+    assert isinstance(stranger, RemoteStore)
+    with pytest.raises(Refused, match="eve is not among the policy's people"):
+        stranger.export(tmp_path / "other.tar.gz")
+    assert [path.name for path in tmp_path.iterdir() if "ledger" in path.name or "other" in path.name] == [file.name]
 
 
 # What goes wrong is told alike ----------------------------------------------------------------------------------------

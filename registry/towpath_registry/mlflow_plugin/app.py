@@ -24,7 +24,7 @@ from starlette.middleware import Middleware
 from towpath_core.clock import utc_now
 from towpath_core.errors import Misused
 from towpath_core.processes import end_with_stdin
-from towpath_registry import governing
+from towpath_registry import governing, promotion_web
 from towpath_registry.database_store import DatabaseStore
 from towpath_registry.mlflow_plugin import pages
 from towpath_registry.mlflow_plugin.artifacts import GovernedFiles, artifacts_root
@@ -43,7 +43,7 @@ TIED = "TOWPATH_SERVER_TIED"  # the server ends when its standard input does
 _BODY_MB = 32
 # What makes a blueprint of towpath's own, all of it below /towpath, out of what the server knows. Whoever is logged in
 # may ask for its pages; who may do what there, and that no other site's page does it, is for the blueprint to decide.
-BLUEPRINTS: tuple[Callable[[MlflowOffice], flask.Blueprint], ...] = ()
+BLUEPRINTS: tuple[Callable[[MlflowOffice], flask.Blueprint], ...] = (promotion_web.blueprint,)
 
 
 def create_app() -> Any:

@@ -5,16 +5,19 @@ Whoever asks is whom the server authenticated; no field of a request names someb
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version as installed
+from pathlib import Path
 from typing import Any
 
 import flask
 
-from towpath_core.errors import Misused, NotFound, Refused
+from towpath_core.errors import CouldNot, Misused, NotFound, Refused
 from towpath_core.refs import ModelRef, check_name
-from towpath_registry import wire
+from towpath_registry import exporting, wire
+from towpath_registry.database_store import DatabaseStore
 from towpath_registry.nouns import ModelVersion, Question
 from towpath_registry.plain_values import Faulty, Part
 from towpath_registry.plans import Plan
@@ -25,6 +28,7 @@ from towpath_registry.requests import Promotion
 from towpath_registry.store import ChangedMeanwhile
 
 PREFIX = "/api/1"
+EXPORT = "towpath-ledger.tar.gz"
 LONGEST_REASON = 4_000
 _QUESTION = ("model", "events", "level", "version", "request", "newest")
 
@@ -45,6 +49,7 @@ class Api:
             ("GET", f"{PREFIX}/ledger", self.ledger),
             ("GET", f"{PREFIX}/seen", self.seen),
             ("GET", f"{PREFIX}/checkpoint", self.checkpoint),
+            ("GET", f"{PREFIX}/export", self.export),
             ("GET", f"{PREFIX}/recorded", self.recorded),
             ("GET", f"{PREFIX}/authors", self.authors),
             ("POST", f"{PREFIX}/registered", self.registered),
@@ -110,6 +115,27 @@ class Api:
 
     def checkpoint(self) -> dict[str, Any]:
         return {"note": self._office.desk().store.checkpoint()}
+
+    def export(self) -> flask.Response:
+        """The whole ledger as the file that auditors verify: of every workspace, so for the policy's people alone."""
+        desk, person = self._office.desk(), self._office.person()
+        policy, store = desk.policy(), desk.store
+        if policy.people and policy.person(person) is None:
+            raise Refused(
+                f"{person} is not among the policy's people", hint="who owns the policy adds an auditor to it"
+            )
+        if not isinstance(store, DatabaseStore):
+            raise CouldNot("this server keeps its ledger elsewhere", hint="towpath audit export, on its machine")
+        envelopes = (
+            content
+            for model in store.models()
+            for version in store.versions(model.name)
+            for _, content in store.evidence(version)
+        )
+        with tempfile.TemporaryDirectory(prefix="towpath-export-") as folder, store.databases.reading() as database:
+            exporting.export(database, Path(folder) / EXPORT, envelopes)
+            whole = (Path(folder) / EXPORT).open("rb")  # stays readable after the folder is gone
+        return flask.send_file(whole, "application/gzip", as_attachment=True, download_name=EXPORT)
 
     def recorded(self) -> dict[str, Any]:
         return {"recorded": wire.plain(self._office.desk().store.recorded(self._version()))}
@@ -235,7 +261,10 @@ _KINDS = ("promotion", "rollback", "retirement")
 
 def _as_json(view: Callable[..., Any]) -> Callable[..., flask.Response]:
     def answered(**names: str) -> flask.Response:
-        return flask.Response(wire.dumps(view(**names)), mimetype="application/json")
+        answer = view(**names)
+        if isinstance(answer, flask.Response):
+            return answer
+        return flask.Response(wire.dumps(answer), mimetype="application/json")
 
     return answered
 
