@@ -10,7 +10,8 @@ from towpath_core.errors import CouldNot, Refused
 from towpath_registry import tables
 from towpath_registry.database_store import DatabaseStore
 from towpath_registry.importing import unusable
-from towpath_registry.nouns import DIGEST, IMPORTED, WORKSPACE, LedgerEntry, ModelVersion, Question
+from towpath_registry.names import governed
+from towpath_registry.nouns import DIGEST, IMPORTED, LEVELS, WORKSPACE, LedgerEntry, ModelVersion, Question
 
 _ADD = """INSERT INTO model_version_tags(workspace, name, version, "key", value)
  VALUES(:workspace, :name, :version, :key, :value)"""
@@ -18,7 +19,10 @@ _ADD = """INSERT INTO model_version_tags(workspace, name, version, "key", value)
 
 @dataclass(slots=True)
 class Adopted:
-    """What was found; `digests` were computed now, `stood` are the entries of what was at a level already."""
+    """What was found; `digests` were computed now, `stood` are the entries of what was at a level already.
+
+    `odd_names` are models that no command can name, `look_alikes` aliases that a person takes for a level.
+    """
 
     already: bool = False
     models: int = 0
@@ -26,6 +30,7 @@ class Adopted:
     digests: int = 0
     without_files: list[str] = field(default_factory=list)
     odd_names: list[str] = field(default_factory=list)
+    look_alikes: list[str] = field(default_factory=list)
     stood: list[LedgerEntry] = field(default_factory=list)
 
 
@@ -42,6 +47,8 @@ def adopt(store: DatabaseStore, say: Callable[[str], None], *, dry_run: bool = F
     for model in store.models():
         found.models += 1
         found.odd_names += [model.name] if unusable(model.name) else []
+        twins = [alias for alias in model.aliases if alias not in LEVELS and governed(alias, LEVELS)]
+        found.look_alikes += [f"{model.name}@{alias}" for alias in twins]
         for version in store.versions(model.name):
             found.versions += 1
             if found.already or version.digest:

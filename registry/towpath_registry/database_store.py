@@ -136,9 +136,8 @@ class DatabaseStore:
     @contextmanager
     def model_folder(self, version: ModelVersion) -> Iterator[Path]:
         with self._reading() as database:
-            asked = {"workspace": self._workspace, "name": version.name, "version": version.version}
-            rows = database.rows(_STORAGE, **asked)
-        with self._files.folder(rows[0][0] if rows else "", version.ref) as folder:
+            uri = self._storage(database, version)
+        with self._files.folder(uri, version.ref) as folder:
             yield folder
 
     def evidence(self, version: ModelVersion) -> list[tuple[str, bytes]]:
@@ -235,6 +234,17 @@ class DatabaseStore:
             )
             for version, created, run_id, source, description, _ in rows
         ]
+
+    def _storage(self, database: Database, version: ModelVersion) -> str:
+        """Where the version's files lie; of one that was registered as part of a run, below that run's."""
+        asked = {"workspace": self._workspace, "name": version.name, "version": version.version}
+        rows = database.rows(_STORAGE, **asked)
+        uri: str = (rows[0][0] or "") if rows else ""
+        run, _, path = uri.removeprefix("runs:/").partition("/")
+        if not uri.startswith("runs:/"):
+            return uri
+        rows = database.rows(_RUN, run=run)
+        return f"{rows[0][0].rstrip('/')}/{path}" if rows else uri
 
     def _latest(self, database: Database, name: str) -> int | None:
         """The newest version's number. Raises: NotFound for an unknown model."""

@@ -205,7 +205,8 @@ class Importer:
             done = sum(self._is(there_now.get(version.number), version) for version in model.versions)
             models.append(Part(model.name, name, len(model.versions), done))
         deleted = sum(self._source.deleted_runs(experiment) for experiment, _, _ in self._scope)
-        return Plan(self._source.address, tuple(parts), tuple(models), tuple(self._stood(known)), deleted)
+        stood = sorted(self._stood(known), key=lambda one: (one.model, one.level, one.version))
+        return Plan(self._source.address, tuple(parts), tuple(models), tuple(stood), deleted)
 
     def _wanted_models(self) -> list[Model]:
         found = self._source.models()

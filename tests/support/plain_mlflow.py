@@ -69,14 +69,19 @@ def fill(uri: str, artifacts: Path | None = None) -> Plain:
 
 
 def _register(client: Any, child: str, logged: str) -> None:
-    """Versions 1, 3 and 4: of a logged model, of a run's files, and of the same files without naming the run."""
+    """Versions 1, 3 and 4: of a logged model, of a run's files, and of a model that no run made."""
     owner = {"owner": "bea", "towpath.ledger.00000001": "of a plain server"}
     client.create_registered_model(CODER, owner, "Codes job titles.")
     about = {"a": "b", "towpath.commit": "4f5c2d1e", "towpath.experiment": "true"}
     client.create_model_version(CODER, f"models:/{logged}", child, about, description="first", model_id=logged)
     for _ in range(2):
         client.create_model_version(CODER, f"runs:/{child}/model", child)
-    client.create_model_version(CODER, client.get_run(child).info.artifact_uri + "/model")
+    anonymous = client.create_logged_model(client.get_run(child).info.experiment_id, "anonymous").model_id
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "MLmodel").write_text("flavors: {}\n")
+        client.log_model_artifacts(anonymous, folder)
+    client.finalize_logged_model(anonymous, "READY")
+    client.create_model_version(CODER, f"models:/{anonymous}", model_id=anonymous)
     client.delete_model_version(CODER, "2")
     client.set_registered_model_alias(CODER, "production", "1")
     client.set_registered_model_alias(CODER, "champion", "3")

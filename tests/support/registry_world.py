@@ -363,14 +363,16 @@ def mlflow_server(folder: Path) -> Iterator[str]:
     folder.mkdir(parents=True)
     environ = {"TOWPATH_HOME": str(folder)}
     places.ensure_home(environ)
+    with server_over(places.tracking_uri(environ), folder) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def server_over(database: str, folder: Path) -> Iterator[str]:
+    """The address of a plain MLflow server over a database, with its files in `artifacts` below the folder."""
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-    command += [
-        "--backend-store-uri",
-        places.tracking_uri(environ),
-        "--artifacts-destination",
-        str(folder / "artifacts"),
-    ]
+    command += ["--backend-store-uri", database, "--artifacts-destination", str(folder / "artifacts")]
     quiet = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     with group(command, env=quiet, cwd=folder) as server:
         threading.Thread(target=_drain, args=(server,), daemon=True).start()

@@ -322,6 +322,8 @@ def _adopted(path: Path, found: Adopted, *, dry_run: bool) -> str:
     lines += [table(("stands where it stood", "level", "ledger entry"), rows)] if rows else []
     if found.without_files:
         lines.append(f"Without a digest, because their files are not here: {', '.join(found.without_files[:10])}")
+    if found.look_alikes:
+        lines.append(f"These aliases look like a level and are none: {', '.join(found.look_alikes[:10])}")
     if found.odd_names:
         lines.append(f"No towpath command can name these models: {', '.join(found.odd_names[:10])}")
     lines.append("No version has passed a gate yet: it has no evidence until towpath run makes the model anew.")
