@@ -19,7 +19,7 @@ from towpath_core.errors import Mismatch, Misused, NotFound, Refused
 from towpath_core.files import read_json
 from towpath_core.refs import ModelRef
 from towpath_registry import places, requests
-from towpath_registry.nouns import Approval, LedgerEntry, ModelVersion, Question
+from towpath_registry.nouns import IMPORTED_FROM, Approval, LedgerEntry, ModelVersion, Question
 
 if TYPE_CHECKING:
     from towpath.standings import Standing
@@ -73,7 +73,7 @@ class Lineage:
             "digest": version.digest,
             "prediction": asdict(answer) if answer else None,
             "made_from": version.provenance(),
-            "imported_from": version.tags.get("towpath.imported_from", ""),
+            "imported_from": version.tags.get(IMPORTED_FROM, ""),
             "run_id": version.run_id,
             "evidence": [_evidence(read) for read in self.evidence],
             "requests": [_request(asked) for asked in self.requests],
@@ -85,7 +85,7 @@ class Lineage:
         """The tree, for a terminal."""
         version = self.version
         seven = [(name, value or "not recorded") for name, value in version.provenance().items()]
-        origin = version.tags.get("towpath.imported_from")
+        origin = version.tags.get(IMPORTED_FROM)
         branches = [
             *([Branch(f"made an answer: {answer.where} of {answer.file}")] if answer else []),
             Branch("made from", tuple(Branch(f"{name:<12}  {value}") for name, value in seven)),

@@ -22,12 +22,12 @@ from towpath_core.errors import CouldNot, Mismatch, Misused, NotFound, Refused
 from towpath_core.refs import check_name
 from towpath_registry.names import governed
 from towpath_registry.nouns import DIGEST as MODEL_DIGEST
-from towpath_registry.nouns import MONITORING, PROVENANCE
+from towpath_registry.nouns import IMPORTED_FROM, MONITORING, PROVENANCE
 
 if TYPE_CHECKING:
     from towpath_registry.mlflow_transfer import Side
 
-FROM = "towpath.imported_from"
+FROM = IMPORTED_FROM
 # Of a run or a logged model: which one it was, what was read at the source, and as of which state.
 WHICH, DIGEST, STATE = "towpath.imported", "towpath.imported_digest", "towpath.imported_state"
 _MARKS = (FROM, WHICH, DIGEST, STATE)

@@ -10,6 +10,7 @@ from towpath_core.verdicts import Verdict
 
 DIGEST = "towpath.digest"
 MONITORING = "towpath.monitoring"
+IMPORTED_FROM = "towpath.imported_from"
 # The seven versions behind a model; each is the tag `towpath.<name>` of its version.
 PROVENANCE = ("commit", "data", "params", "environment", "pipeline", "nomenclature", "threshold")
 

@@ -14,6 +14,7 @@ import pytest
 import plain_mlflow
 from plain_mlflow import CODER, MANY, ODD
 from registry_world import EmbeddedWorld, material, server_over
+from server_world import PASSWORD, team_server
 from towpath_core.digests import dir_hash
 from towpath_core.refs import ModelRef
 from towpath_registry import importing
@@ -249,6 +250,33 @@ def test_into_a_plain_server_levels_are_entries_of_its_ledger(towpath: Towpath, 
         told = [(e, level, v) for e, level, v in entries(environ) if e == IMPORTED]
         assert told == [(IMPORTED, "production", 1), (IMPORTED, "staging", 3)]
         assert towpath("import", f"sqlite:///{database}", *AS, "-y", "--json", env=environ).json["copied"] == {}
+
+
+@slow
+def test_into_a_governed_server_everything_arrives_and_no_level_moves(
+    towpath: Towpath, database: Path, tmp_path: Path
+) -> None:
+    with team_server(tmp_path / "governed") as world:
+        environ = {
+            "MLFLOW_TRACKING_URI": world.address,
+            "MLFLOW_TRACKING_USERNAME": "ann",
+            "MLFLOW_TRACKING_PASSWORD": PASSWORD,
+        }
+        done = towpath("import", f"sqlite:///{database}", *AS, "-y", "--json", env=environ).json
+        assert done["counted"]["versions"] == [3, 3]
+        assert done["counted"]["other aliases"] == [1, 1]
+        assert done["stood"] == []
+        assert [(s["version"], s["level"]) for s in done["to_promote"]] == [
+            (1, "production"), (3, "staging"), (4, "staging")]  # fmt: skip
+        store = world.desk.store
+        assert {v.version: v.aliases for v in store.versions(CODER)} == {1: (), 3: ("champion",), 4: ()}
+        for version in store.versions(CODER):
+            with store.model_folder(version) as folder:
+                assert version.digest == dir_hash(folder)
+            assert "ann" in store.authors(version)
+        assert towpath("import", f"sqlite:///{database}", *AS, "-y", "--json", env=environ).json["copied"] == {}
+        refused = towpath("promote", f"{CODER}/1", "--to", "staging", "--dry-run", env=environ, code=1).out
+        assert "the evidence of quality is not there" in refused
 
 
 # As it is ------------------------------------------------------------------------------------------------------------

@@ -168,7 +168,7 @@ def _model(name: str, versions: list[ModelVersion]) -> str:
 
 def _content(found: Gathered, metrics: Mapping[str, float]) -> dict[str, Any]:
     from towpath_registry.mlflow_views import version_link
-    from towpath_registry.nouns import MONITORING
+    from towpath_registry.nouns import IMPORTED_FROM, MONITORING
     from towpath_registry.places import ui_address
 
     version = found.version
@@ -185,7 +185,7 @@ def _content(found: Gathered, metrics: Mapping[str, float]) -> dict[str, Any]:
         "evidence_note": found.note,
         "requests": [_request(asked) for asked in found.requests],
         "run_id": version.run_id,
-        "imported_from": version.tags.get("towpath.imported_from", ""),
+        "imported_from": version.tags.get(IMPORTED_FROM, ""),
         "source": version.source,
         "page": f"{ui}/{version_link(version.name, version.version)}",
         "monitoring": f"{ui}/{monitoring}" if monitoring.startswith("#/") else monitoring,

@@ -30,11 +30,11 @@ from towpath_registry.mlflow_plugin.answers import guarded
 from towpath_registry.mlflow_plugin.house import House, here, person
 from towpath_registry.mlflow_plugin.kept import Kept
 from towpath_registry.names import folded, governed
-from towpath_registry.nouns import DIGEST, MONITORING, PROVENANCE, ModelVersion
+from towpath_registry.nouns import DIGEST, IMPORTED_FROM, MONITORING, PROVENANCE, ModelVersion
 
 SCHEME = "governed+"
 # Our tags that a version is made with; a link to its monitoring comes later, once.
-OURS = (DIGEST, MONITORING, "towpath.task", *(f"towpath.{name}" for name in PROVENANCE))
+OURS = (DIGEST, MONITORING, IMPORTED_FROM, "towpath.task", *(f"towpath.{name}" for name in PROVENANCE))
 SOURCES = ("models:/", "runs:/", "mlflow-artifacts:/")
 _DELETED = "Deleted_Internal"
 
