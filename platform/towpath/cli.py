@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "list": ("list", "List the models of the registry.", "Read the registry"),
     "show": ("show", "Show one version: provenance, measures, evidence.", "Read the registry"),
     "history": ("history", "Show who moved what, when and why.", "Read the registry"),
+    "audit": ("audit", "Verify the ledger, and export it for an auditor.", "Read the registry"),
     "ui": ("ui", "Open MLflow's UI on this machine.", "Read the registry"),
     "server": ("server", "Start the registry's server for a team.", "Read the registry"),
     "promote": ("promote", "Move a version to a level, if its gates agree.", "Move a model"),

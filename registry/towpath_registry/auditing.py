@@ -39,11 +39,15 @@ _LAST = f"""SELECT {_ENTRY} FROM towpath_ledger WHERE seq IN (SELECT max(seq) FR
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Notes that were carried out of the database; `outside` where its owner does not rule."""
+    """Notes that were carried out of the database; `outside` where its owner does not rule.
+
+    `problem` is why they cannot be read, if so.
+    """
 
     name: str
     notes: tuple[str, ...]
     outside: bool = True
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,8 @@ class _Audit:
         """Every note outside, noted at its size; the size of the largest where the database's owner does not rule."""
         covered = 0
         for place in self._anchors:
+            if place.problem:
+                self._fault("anchors", place.name, f"unreadable ({place.problem})", "a list of checkpoints")
             for number, note in enumerate(place.notes):
                 said = self._opened("anchors", place.name, note, newest=number >= len(place.notes) - SIGNATURES)
                 if said:
