@@ -6,7 +6,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any
 
 import pytest
 from tests.journeys.conftest import World
+
+from browsing import chromium, keep, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -41,7 +42,7 @@ def address(watched: World) -> Iterator[str]:
     command = [sys.executable, "-m", "towpath", "ui", "--port", str(port)]
     process = subprocess.Popen(command, env=watched.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
-        _wait_until(lambda: _answers(f"http://127.0.0.1:{port}/health"), "the UI to answer", seconds=90)
+        wait_until(lambda: _answers(f"http://127.0.0.1:{port}/health"), "the UI to answer", seconds=90)
         yield f"http://127.0.0.1:{port}/"
     finally:
         process.terminate()
@@ -50,29 +51,11 @@ def address(watched: World) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    for switch in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--window-size=1400,1000",
-        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):
-        options.add_argument(switch)
-    options.binary_location = "/usr/bin/chromium"
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
-    driver.get(address)
-    for key, value in _CLOSED.items():
-        driver.execute_script("localStorage.setItem(arguments[0], arguments[1])", key, value)
-    yield driver
-    driver.quit()
+    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
+        driver.get(address)
+        for key, value in _CLOSED.items():
+            driver.execute_script("localStorage.setItem(arguments[0], arguments[1])", key, value)
+        yield driver
 
 
 def text_of(browser: Any, page: str, *expected: str) -> str:
@@ -87,17 +70,10 @@ def text_of(browser: Any, page: str, *expected: str) -> str:
         return all(word in seen for word in expected)
 
     try:
-        _wait_until(shows, f"{expected} on {page}", seconds=60)
+        wait_until(shows, f"{expected} on {page}", seconds=60)
     except AssertionError as error:
         raise AssertionError(f"{error}; it shows:\n{seen}") from None
     return seen
-
-
-def keep(browser: Any, name: str, repository: Path) -> None:
-    """A screenshot of what was seen, among the build's results."""
-    folder = repository / "build" / "screenshots"
-    folder.mkdir(parents=True, exist_ok=True)
-    browser.save_screenshot(str(folder / f"{name}.png"))
 
 
 def test_the_registry_shows_the_model_and_its_aliases(browser: Any, address: str, repository: Path) -> None:
@@ -118,7 +94,7 @@ def test_the_run_shows_its_plots(browser: Any, address: str, watched: World, rep
     shown = watched("show", "occupation-coder/1", "--json").json
     page = f"{address}#/experiments/{_experiment(watched)}/runs/{shown['run_id']}/artifacts/plots/automatic_coding.png"
     text_of(browser, page, "evidence", "plots", "automatic_coding.png")
-    _wait_until(lambda: _pictures(browser), "the plot to be drawn", seconds=30)
+    wait_until(lambda: _pictures(browser), "the plot to be drawn", seconds=30)
     keep(browser, "plots", repository)
 
 
@@ -127,7 +103,7 @@ def test_the_monitoring_page_draws_each_measure_over_time(
 ) -> None:
     link = watched("show", "occupation-coder/1", "--json").json["monitoring"]
     text_of(browser, address + link[link.index("#") :], "accuracy_4", "Drift", "macro_f1")
-    _wait_until(lambda: len(browser.find_elements("css selector", ".js-plotly-plot")) >= 3, "the charts", seconds=60)
+    wait_until(lambda: len(browser.find_elements("css selector", ".js-plotly-plot")) >= 3, "the charts", seconds=60)
     keep(browser, "monitoring", repository)
 
 
@@ -155,12 +131,3 @@ def _answers(url: str) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
-
-
-def _wait_until(holds: Any, what: str, *, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if holds():
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"waited {seconds} s for {what}")

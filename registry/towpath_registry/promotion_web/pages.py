@@ -49,7 +49,7 @@ class Pages:
         desk = self._office.desk()
         entries = desk.store.ledger(name, Question(events=CHANGES))
         history = desk.store.ledger(name, Question(newest=view.NEWEST))
-        policy, day = desk.policy(), _day(flask.request.args.get("as_of", ""))
+        policy, day = desk.policy(), _day(flask.request.args.get("as_of", ""), self._clock().date())
         found = next((model for model in desk.store.models() if model.name == name), None)
         told = [level.name for level in reversed(policy.levels)]
         levels = [*told, *dict.fromkeys(entry.level for entry in entries if entry.level not in told)]
@@ -170,10 +170,13 @@ def _do(desk: LocalDesk, number: str, doing: str, person: str, reason: str, role
         desk.apply(number, person, reason)
 
 
-def _day(text: str) -> date | None:
+def _day(text: str, today: date) -> date | None:
     if not text:
         return None
     try:
-        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 (a day has no zone; ours are all UTC)
+        day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 (a day has no zone; ours are all UTC)
     except ValueError as error:
         raise Misused(f"{text[:40]!r} is no day", hint="write it as 2026-03-31") from error
+    if day > today:
+        raise Misused(f"{day} is still to come", hint=f"{today} is today")
+    return day

@@ -259,6 +259,8 @@ def test_what_stood_where_on_a_day_and_who_put_it_there(world: OfficeWorld, cloc
 def test_a_day_that_is_none_is_misuse(world: OfficeWorld) -> None:
     seen = Visitor(world, "bob").opens(f"{ROOT}models/{NAME}?as_of=yesterday")
     assert (seen.status, "'yesterday' is no day" in seen.text, "2026-03-31" in seen.text) == (400, True, True)
+    seen = Visitor(world, "bob").opens(f"{ROOT}models/{NAME}?as_of=2999-01-01")
+    assert (seen.status, "2999-01-01 is still to come" in seen.text) == (400, True)
 
 
 def test_what_is_not_there_is_said_on_a_page(world: OfficeWorld) -> None:
