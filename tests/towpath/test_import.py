@@ -277,6 +277,9 @@ def test_into_a_governed_server_everything_arrives_and_no_level_moves(
         assert towpath("import", f"sqlite:///{database}", *AS, "-y", "--json", env=environ).json["copied"] == {}
         refused = towpath("promote", f"{CODER}/1", "--to", "staging", "--dry-run", env=environ, code=1).out
         assert "the evidence of quality is not there" in refused
+        reader = {"TOWPATH_SOURCE_USERNAME": "ann", "TOWPATH_SOURCE_PASSWORD": PASSWORD}
+        told = towpath("import", world.address, "-y", env=reader, code=1).err
+        assert f"{world.address} has a ledger, which a copy of its models would lose" in told
 
 
 # As it is ------------------------------------------------------------------------------------------------------------

@@ -130,6 +130,7 @@ def _chosen(names: Sequence[str], only: Sequence[str]) -> dict[str, str]:
 def _reading(source: str, artifacts: Path | None) -> Iterator[Side]:
     from towpath_registry import places
     from towpath_registry.mlflow_transfer import Side
+    from towpath_registry.remote import open_remote
     from towpath_registry.sqlite_copy import frozen
 
     credentials = {theirs: os.environ.get(ours, "") for theirs, ours in _CREDENTIALS.items()}
@@ -139,6 +140,11 @@ def _reading(source: str, artifacts: Path | None) -> Iterator[Side]:
             raise Misused(f"{address} is the registry in force", hint="unset MLFLOW_TRACKING_URI, or set it to another")
         if artifacts:
             raise Misused("--artifacts is for a SQLite source; a server knows where its files lie")
+        if open_remote(source, credentials) is not None:
+            raise Refused(
+                f"{address} has a ledger, which a copy of its models would lose",
+                hint=f"use the registry as it is: MLFLOW_TRACKING_URI={address}",
+            )
         yield Side(source.rstrip("/"), address, credentials)
         return
     if not source.startswith(_SQLITE) or source == _SQLITE:

@@ -54,13 +54,15 @@ def command(console: Console, ref: str | None, lineage: bool, prediction: Path |
         return
     if ref is None:
         raise Misused("no model is named", hint="towpath list; towpath show occupation-coder/1")
-    store = open_store(os.environ)
     if "/" not in ref and "@" not in ref:
-        versions = store.versions(check_name(ref))
+        versions = open_store(os.environ).versions(check_name(ref))
         console.result({"model": ref, "versions": [_brief(version) for version in versions]}, _model(ref, versions))
         return
-    found = gathered(store, store.version(ModelRef.parse(ref)))
-    shown = _content(found, store.metrics(found.version))
+    from towpath_registry.governing import desk
+
+    at = desk(os.environ)
+    found = gathered(at, at.store.version(ModelRef.parse(ref)))
+    shown = _content(found, at.store.metrics(found.version))
     console.result(shown, _text(shown, found))
 
 
@@ -78,13 +80,11 @@ class Gathered:
     note: str = ""
 
 
-def gathered(store: Store, version: ModelVersion) -> Gathered:
+def gathered(at: Desk, version: ModelVersion) -> Gathered:
     from towpath.standings import standings
-    from towpath_registry.governing import desk
     from towpath_registry.nouns import LEVELS
 
-    now = utc_now()
-    at = desk(os.environ)
+    store, now = at.store, utc_now()
     try:
         policy = at.policy()
     except Refused as error:  # a shared registry where nobody has set one
@@ -119,14 +119,15 @@ def _show_lineage(
 ) -> None:
     from towpath import lineage
     from towpath_core.refs import ModelRef
-    from towpath_registry.store import open_store
+    from towpath_registry.governing import desk
 
     if not drawn or (prediction is None) != (record is None) or (ref is None and prediction is None):
         raise Misused(
             "a lineage is drawn of a version, or of the version behind one answer",
             hint="towpath show occupation-coder/1 --lineage, or --lineage --prediction FILE --record ID",
         )
-    store = open_store(os.environ)
+    at = desk(os.environ)
+    store = at.store
     if prediction is None or record is None:
         answer, version = None, store.version(ModelRef.parse(ref or ""))
     else:
@@ -134,7 +135,7 @@ def _show_lineage(
         version = lineage.behind(answer, store)
         if ref is not None:
             lineage.refuse_other(answer, store.version(ModelRef.parse(ref)))
-    found = gathered(store, version)
+    found = gathered(at, version)
     whole = lineage.lineage(store, version, found.evidence, found.standings, os.environ)
     console.result(whole.content(answer, found.now), whole.drawn(answer))
 
