@@ -13,7 +13,7 @@ from towpath.cli import SYNONYMS, VERBS, towpath
 
 ROOT = Path(__file__).parents[2]
 # Verbs that hand over to something with a voice of its own, or that print one thing only.
-WITHOUT_JSON = {"ui", "serve", "completion", "help"}
+WITHOUT_JSON = {"ui", "serve", "completion", "help", "audit verifier"}
 
 
 def command(verb: str) -> click.Command:

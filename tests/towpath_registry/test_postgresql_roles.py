@@ -33,7 +33,8 @@ def split(postgres: Postgres, repository: Path) -> Iterator[Guarded]:
         programs = binaries()
         assert programs is not None
         script = repository / "docs/handbook/server-postgresql.sql"
-        command: list[str | Path] = [programs / "psql", "-h", postgres.folder, "-U", "postgres", "-d", name, "-qf", script]
+        place: list[str | Path] = ["-h", postgres.folder, "-U", "postgres", "-d", name]
+        command: list[str | Path] = [programs / "psql", *place, "-qf", script]
         for _ in range(2):
             done = subprocess.run(command, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
