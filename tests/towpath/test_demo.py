@@ -36,7 +36,7 @@ def test_the_demo_walks_the_whole_path_and_a_second_time_beside_the_first(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     first = walk(tmp_path / "demo", environment)
-    whole_path = ["new", "check", "run", "list", "show", "promote", "promote", "history"]
+    whole_path = ["new", "check", "run", "list", "show", "promote", "promote", "history", "audit"]
     assert typed(first) == [*whole_path, "deploy", "score", "monitor", "undeploy"]
     assert '"label":' in first
     assert "rejected,text: empty" in first
