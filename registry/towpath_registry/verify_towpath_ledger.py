@@ -47,6 +47,7 @@ policies/      the policies that entries were judged by
 The verifier in here is a convenience. Get yours from the publisher of towpath and compare its SHA-256; get the key and
 the anchors from people who do not rule over the registry.
 """
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 LARGEST = 1 << 31  # bytes of an export, unpacked
 GZIP = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 MEMBERS = (  # in this order
@@ -246,7 +247,7 @@ def members(content: bytes) -> Iterator[tuple[str, bytes]]:
 def entry(body: bytes, seq: int) -> dict[str, Any]:
     """Raise Bad unless the body is written as entries are."""
     said = json.loads(body)
-    if type(said) is not dict or json.dumps(said, sort_keys=True, separators=(",", ":")).encode() != body:
+    if type(said) is not dict or CANONICAL.encode(said).encode() != body:
         raise Bad("it is not written as entries are")
     if said.get("schema") == 1:
         said = {**SINCE_2, **said} if not SINCE_2.keys() & said.keys() else {}

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from guarded_world import Guarded
 from ledger_attacks import STORIES, dropped, flipped, inserted, swapped, truncated, written
 from ledger_world import ENVELOPES, KEY, NAME, TEAM, LedgerWorld, changed, rechained, sha256, told
 from registry_world import private_key
-from towpath_registry import auditing, checkpoints, ledger, nouns
+from towpath_registry import auditing, checkpoints, exporting, ledger, nouns, tables, verify_towpath_ledger
 from towpath_registry.auditing import Audit, Kept
 from towpath_registry.checkpoints import key_id, signed
 from towpath_registry.ledger import Link
+from towpath_registry.sqlite_door import SqliteDatabases
 
 
 @pytest.fixture
@@ -380,3 +384,43 @@ def test_the_world_of_these_tests_is_what_it_seems() -> None:
     assert TEAM.level("production").approvals
     assert sha256(ENVELOPES[0]) in {envelope for entry in told().entries() for envelope in entry.evidence}
     assert {entry.model for entry in told().entries()} == {"", NAME}
+
+
+# Other databases
+
+
+def test_it_reads_sqlite_and_postgresql_alike(
+    guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarded.append(nouns.RETIRED, "production", 1)
+    guarded.append(nouns.IMPORTED, "production", 2)
+    with guarded.databases.writing() as database:
+        note = checkpoints.take(database, KEY)
+    with guarded.databases.reading() as database:
+        keys = {key_id(auditing.name_of(database), KEY.public): KEY.public}
+        whole = auditing.audit(database, keys=keys, anchors=[Kept("outside", (note,))])
+        exporting.export(database, tmp_path / "ledger.tar.gz")
+        monkeypatch.setattr(auditing, "READ", 0)
+        short = auditing.audit(database, keys=keys, anchors=[Kept("outside", (note,))])
+    # these worlds promote without any policy
+    assert fault(whole).startswith("story: entry 1 is not what can have happened (it was judged by no policy")
+    assert (faults(short), short.entries, short.covered) == ([], 3, 3)
+    assert len(verify_towpath_ledger.unpacked(tmp_path / "ledger.tar.gz")) > 10_000
+
+
+def test_a_ledger_of_the_first_towpath_holds_after_it_was_renewed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "towpath.db"
+    path.write_bytes(gzip.decompress((Path(__file__).parent / "first_schema.sqlite.gz").read_bytes()))
+    databases = SqliteDatabases(path)
+    with databases.writing() as database:
+        tables.ensure(database)
+    for read in (auditing.READ, 0):
+        monkeypatch.setattr(auditing, "READ", read)
+        with databases.reading() as database:
+            found = auditing.audit(database, keys={})
+            assert (faults(found), found.entries) == ([], 6)
+    with databases.reading() as database:
+        exporting.export(database, tmp_path / "ledger.tar.gz")
+    assert verify_towpath_ledger.main([str(tmp_path / "ledger.tar.gz")]) == 3

@@ -127,6 +127,11 @@ def test_the_copy_in_the_export_is_the_same_program(export: Path, tmp_path: Path
     assert done.returncode == 3, done.stdout
 
 
+def test_the_handbook_says_its_sum(repository: Path) -> None:
+    page = (repository / "docs" / "handbook" / "audit.md").read_text()
+    assert f"`{hashlib.sha256(VERIFIER.read_bytes()).hexdigest()}`" in page
+
+
 def test_evidence_that_was_not_at_hand_is_counted(verify: Verify, tmp_path: Path) -> None:
     code, said = verify(WORLD.export(tmp_path / "less.tar.gz", ENVELOPES[:1]))
     assert (code, "evidence     1 of 3 statements are here" in said) == (0, True)

@@ -28,6 +28,7 @@ with underscores. `towpath run --experiment` is TOWPATH_RUN_EXPERIMENT=1; the op
     TOWPATH_ACTOR                 who you are in the ledger and in the evidence; unset: git's user.email
     TOWPATH_KEY                   the file of the key that signs evidence; unset: TOWPATH_HOME/keys/evidence.pem
     TOWPATH_KEY_PASSPHRASE        what opens that key, if it is locked; unset: the terminal is asked
+    TOWPATH_ANCHORS               where checkpoints of the ledger are carried to: file:PATH, git:FOLDER, or several
     TOWPATH_DEBUG=1               shows the traceback behind an error
     MLFLOW_TRACKING_URI           http(s)://… of a team's MLflow server, or sqlite:///… of a database; else TOWPATH_HOME
     MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD, MLFLOW_TRACKING_TOKEN
