@@ -42,6 +42,16 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """An approval that was given, with the roles that it can count in."""
+
+    by: str
+    roles: tuple[str, ...]
+    time: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """All that one gate said."""
 
@@ -116,6 +126,7 @@ class Request:
     promotion: Promotion
     level: Level | None
     gates: tuple[Gate, ...]
+    given: tuple[Given, ...]
     places: tuple[Place, ...]
     steps: tuple[Step, ...]
     reads: tuple[Read, ...]
@@ -179,7 +190,7 @@ def request(desk: LocalDesk, promotion: Promotion, person: str) -> Request:
     """Everything that the page of a request shows to this person."""
     policy = desk.policy()
     level = next((level for level in policy.levels if level.name == promotion.level), None)
-    gates = _gates(promotion.verdicts)
+    gates, given = _gates(promotion.verdicts), _given(promotion, policy, level)
     try:
         version = desk.store.version(ModelRef(promotion.model, version=promotion.version))
         reads = tuple(read for read in desk.evidence(version) if read.sha256 in promotion.evidence)
@@ -187,12 +198,11 @@ def request(desk: LocalDesk, promotion: Promotion, person: str) -> Request:
         steps = _steps(desk, promotion, person, level) if promotion.is_open and level else ()
         today = _today(desk, promotion) if promotion.is_open else ()
     except TowpathError as error:
-        return Request(promotion, level, gates, (), (), (), (), None, lost=error.message)
+        return Request(promotion, level, gates, given, (), (), (), (), None, lost=error.message)
     measures = [m for read in reads if read.kind == evidence.QUALITY and read.statement for m in _measures(read)]
     said = [read.statement.documented for read in reads if read.statement and read.statement.documented]
-    return Request(
-        promotion, level, gates, places, steps, reads, tuple(measures), said[0] if said else None, today=today
-    )
+    documented = said[0] if said else None
+    return Request(promotion, level, gates, given, places, steps, reads, tuple(measures), documented, today=today)
 
 
 def _steps(desk: LocalDesk, promotion: Promotion, person: str, level: Level) -> tuple[Step, ...]:
@@ -205,6 +215,17 @@ def _steps(desk: LocalDesk, promotion: Promotion, person: str, level: Level) -> 
         why = "" if roles else desk.objection(promotion, person, "approve")
     others = [Step(doing, desk.objection(promotion, person, doing)) for doing in DOINGS[1:]]
     return (Step("approve", why, tuple(dict.fromkeys(roles))), *others)
+
+
+def _given(promotion: Promotion, policy: Policy, level: Level | None) -> tuple[Given, ...]:
+    asked = [asked.role for asked in level.approvals] if level else []
+    found = []
+    for entry in promotion.history:
+        if entry.event == nouns.APPROVED:
+            named, person = entry.details.get("role", ""), policy.person(entry.actor)
+            held = [role for role in asked if person and role in person.roles]
+            found.append(Given(entry.actor, (named,) if named else tuple(held), entry.time, entry.reason))
+    return tuple(found)
 
 
 def _places(promotion: Promotion, policy: Policy, desk: LocalDesk) -> tuple[Place, ...]:
