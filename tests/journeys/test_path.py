@@ -58,6 +58,7 @@ def test_the_coding_model_is_as_good_as_this_data_allows(coding: World) -> None:
 def test_history_tells_who_moved_what(world: World) -> None:
     events = world("history", world.name, "--json", env={"TOWPATH_ACTOR": "nobody"}).json["entries"]
     assert [(event["event"], event["level"], event["version"]) for event in events] == [
+        ("registered", "", 1),
         ("promoted", "staging", 1),
         ("promoted", "production", 1),
     ]
@@ -66,7 +67,7 @@ def test_history_tells_who_moved_what(world: World) -> None:
 
 def test_promoting_again_changes_nothing(world: World) -> None:
     world("promote", f"{world.name}/1", "--to", "production", "--yes")
-    assert len(world("history", world.name, "--json").json["entries"]) == 2
+    assert len(world("history", world.name, "--json").json["entries"]) == 3
 
 
 def test_scores_carry_codes_probabilities_decision_and_version(coding: World, tmp_path: Path) -> None:
