@@ -51,7 +51,7 @@ def next_link(head: Link | None, decision: Decision, now: datetime, workspace: s
         if last - now > PATIENCE:
             raise CouldNot(
                 f"this machine's clock says {stamp(now)}, but the ledger's last entry is of {stamp(last)}",
-                hint="set the clock, then run the same command again",
+                hint="set the clock, then run the same command again; if it is right, another's was ahead then",
             )
         now = max(now, last)
     body = _body(seq, decision, now, workspace)

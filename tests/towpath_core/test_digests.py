@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from towpath_core.digests import dir_hash, file_list, sha256_bytes, sha256_file
 from towpath_core.errors import CouldNot, Refused
 
 EMPTY = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+GITS = [".git/config", ".gitattributes", ".github/run.yml", ".gitignore"]
 BY_HAND = "find . -type f | cut -c3- | LC_ALL=C sort | xargs sha256sum | sha256sum"
 
 
@@ -46,14 +48,25 @@ def test_the_folder_digest_can_be_had_by_hand(tmp_path: Path) -> None:
 
 
 def test_nothing_in_a_folder_is_ignored(tmp_path: Path) -> None:
-    root = folder(tmp_path / "model", {"x": "1", ".hidden": "2", "__pycache__/y.pyc": "3", ".git/config": "4"})
-    assert list(file_list(root)) == [".git/config", ".hidden", "__pycache__/y.pyc", "x"]
+    root = folder(tmp_path / "model", {"x": "1", ".hidden": "2", "__pycache__/y.pyc": "3", **dict.fromkeys(GITS, "")})
+    assert list(file_list(root)) == [*GITS, ".hidden", "__pycache__/y.pyc", "x"]
 
 
 @pytest.mark.parametrize(
     "changed",
-    [{"a": "2", "b": "1"}, {"a": "1"}, {"a": "1", "b": "2", "c": ""}, {"a": "12", "b": ""}, {"d/a": "1", "d/b": "2"}],
-    ids=["swapped", "one less", "an empty one more", "moved between files", "moved to a folder"],
+    [
+        {"a": "2", "b": "1"},
+        {"a": "1"},
+        {"a": "1", "b": "2", "c": ""},
+        {"a": "12", "b": ""},
+        {"d/a": "1", "d/b": "2"},
+        {"aa": "1", "b": "2"},
+        {"a": "1", "b  c": "2"},
+    ],
+    ids=[
+        *("swapped", "one less", "an empty one more", "moved between files", "moved to a folder"),
+        *("renamed in the same order", "renamed with two spaces"),
+    ],
 )
 def test_any_change_of_names_or_content_changes_the_folder_digest(tmp_path: Path, changed: dict[str, str]) -> None:
     before = dir_hash(folder(tmp_path / "before", {"a": "1", "b": "2"}))
@@ -73,6 +86,31 @@ def test_a_link_is_refused_even_to_a_file_of_the_same_folder(tmp_path: Path) -> 
     (root / "b").symlink_to(root / "a")
     with pytest.raises(Refused, match="b in .* is a link or a special file"):
         dir_hash(root)
+
+
+def test_what_is_written_through_another_name_of_a_file_makes_another_digest(tmp_path: Path) -> None:
+    """A hard link is a file like any other; it is the bytes that count, and when they are read."""
+    root = folder(tmp_path / "model", {"a": "1"})
+    before = dir_hash(root)
+    os.link(root / "a", tmp_path / "outside")
+    assert dir_hash(root) == before
+    (tmp_path / "outside").write_text("2")
+    assert dir_hash(root) != before
+
+
+def test_a_socket_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = folder(tmp_path / "model", {"a": "1"})
+    monkeypatch.chdir(root)  # the name of a socket is short
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind("socket")
+        with pytest.raises(Refused, match="socket in .* is a link or a special file, expected plain files only"):
+            dir_hash(root)
+
+
+def test_a_name_with_two_spaces_is_one_name(tmp_path: Path) -> None:
+    """A line is 64 digits, two spaces and the whole rest: no name can pass for the name of another file."""
+    root = folder(tmp_path / "model", {f"{'0' * 64}  a": "1", "b  c": "2"})
+    assert list(file_list(root)) == [f"{'0' * 64}  a", "b  c"]
 
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
@@ -96,15 +134,27 @@ def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         dir_hash(root)
 
 
-def test_names_that_are_one_name_elsewhere_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("twins", [("MLmodel", "mlmodel"), ("caf\u00e9", "cafe\u0301"), ("stra\u00dfe", "STRASSE")])
+def test_names_that_are_one_name_elsewhere_are_refused(tmp_path: Path, twins: tuple[str, str]) -> None:
     with pytest.raises(Refused, match="looks like another file's name"):
-        dir_hash(folder(tmp_path / "model", {"MLmodel": "1", "mlmodel": "2"}))
+        dir_hash(folder(tmp_path / "model", dict.fromkeys(twins, "")))
 
 
 def test_a_folder_without_files_proves_nothing(tmp_path: Path) -> None:
     (tmp_path / "empty" / "inner").mkdir(parents=True)
     with pytest.raises(Refused, match="holds no files"):
         dir_hash(tmp_path / "empty")
+
+
+def test_the_only_file_of_a_folder_counts_with_its_name(tmp_path: Path) -> None:
+    one, other = folder(tmp_path / "one", {"model.skops": "1"}), folder(tmp_path / "other", {"model.pkl": "1"})
+    assert dir_hash(one) != dir_hash(other)
+
+
+def test_a_model_is_a_folder_and_no_single_file(tmp_path: Path) -> None:
+    root = folder(tmp_path / "model", {"model.skops": "1"})
+    with pytest.raises(CouldNot, match=r"there is no folder .*model\.skops"):
+        dir_hash(root / "model.skops")
 
 
 def test_a_folder_that_is_not_there_is_said_so(tmp_path: Path) -> None:

@@ -363,6 +363,8 @@ def test_a_loader_that_is_no_name_is_refused() -> None:
         ("ObjectNode", "subprocess", "Popen", {"content": plain(1)}),
         ("ObjectNode", "sklearn.pipeline.Pipeline", "x", {"content": plain(1)}),
         ("ObjectNode", "sklearn", "pipeline.Pipeline", {"content": plain(1)}),
+        ("ObjectNode", "evil.pipeline", "Pipeline", {"content": plain(1)}),
+        ("ObjectNode", "sklearn.linear_model", "LogisticRegression", {"content": plain(1)}),
         ("NdArrayNode", "numpy", "memmap", {"type": "numpy", "file": "1.npy"}),
         ("NdArrayNode", "os", "ndarray", {"type": "numpy", "file": "1.npy"}),
     ],
@@ -696,6 +698,7 @@ def change_mlmodel(folder: Path, change: Callable[[Any], None]) -> None:
     [
         (lambda c: c["flavors"]["python_function"].update(loader_module="evil"), "loader_module is 'evil'"),
         (lambda c: c["flavors"]["python_function"].update(model_path="../x.skops"), "model_path is '../x.skops'"),
+        (lambda c: c["flavors"]["python_function"].update(model_path="/x.skops"), "model_path is '/x.skops'"),
         (lambda c: c["flavors"]["python_function"].update(code="code"), "python_function is with code"),
         (lambda c: c["flavors"]["python_function"].update(env="conda.yaml"), "python_function is with env"),
         (lambda c: c["flavors"]["sklearn"].update(code="code"), "sklearn is with code"),

@@ -166,6 +166,10 @@ STRANGER = keys.generate()
         (lambda n: n.partition("— ")[0] + "— x AAA=\n", "a line of its signatures is none"),
         (lambda n: signed(NAME, 200, ROOT, STRANGER), "no trusted key signed it"),
         (lambda n: signed(NAME, 200, ROOT, KEY, "another"), "no trusted key signed it"),
+        (
+            lambda n: n.replace(f"— {NAME} ", "— other.example "),
+            "no trusted key signed it",
+        ),  # the same four bytes of id
         (lambda n: signed("other.example", 200, ROOT, KEY, NAME), "it is of another ledger, other.example, expected"),
     ],
 )

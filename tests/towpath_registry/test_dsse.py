@@ -17,6 +17,7 @@ from towpath_registry import dsse
 from towpath_registry.keys import PrivateKey, PublicKey
 
 OTHER = private_key(2)
+ORDER = 2**252 + 27742317777372353535851937790883648493
 KNOWN = {key.public.id: key.public for key in (KEY, OTHER)}
 PAYLOAD = b'{"said":"yes"}'
 SEALED = dsse.seal(PAYLOAD, KEY, OTHER)
@@ -38,6 +39,13 @@ def signature(at: int, **members: Any) -> dict[str, Any]:
 def proven(envelope: bytes) -> tuple[bytes, tuple[str, ...]]:
     parsed = dsse.parse(envelope)
     return parsed.payload, dsse.signers(parsed, KNOWN)
+
+
+def made_over(sig: str) -> str:
+    """The same signature with S + L in the place of S: another text that says the same."""
+    raw = base64.b64decode(sig)
+    more = int.from_bytes(raw[32:], "little") + ORDER
+    return base64.b64encode(raw[:32] + more.to_bytes(32, "little")).decode()
 
 
 def their_key(key: PublicKey, keyid: str) -> SSlibKey:
@@ -74,6 +82,10 @@ def test_a_strangers_bad_signature_does_not_spoil_it() -> None:
     assert proven(signed_as(odd, signature(0))) == (PAYLOAD, (KEY.public.id,))
 
 
+def test_a_key_s_id_in_capital_letters_is_a_stranger_s() -> None:
+    assert proven(signed_as(signature(0, keyid=KEY.public.id.upper()))) == (PAYLOAD, ())
+
+
 @pytest.mark.parametrize(
     "signatures",
     [
@@ -82,6 +94,7 @@ def test_a_strangers_bad_signature_does_not_spoil_it() -> None:
         [signature(0, sig=base64.b64encode(bytes(64)).decode())],
         [signature(0, sig=base64.b64encode(bytes(63)).decode())],
         [signature(0, sig="")],
+        [signature(0, sig=made_over(signature(0)["sig"]))],
     ],
 )
 def test_a_bad_signature_of_a_known_key_refuses_everything(signatures: list[Any]) -> None:

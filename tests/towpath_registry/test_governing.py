@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import policies
 from registry_world import KEY, NAME, SIGNERS, EmbeddedWorld, MemoryWorld, Ticking, material, private_key
 from towpath_core.digests import sha256_bytes
-from towpath_core.errors import Mismatch, Refused
+from towpath_core.errors import CouldNot, Mismatch, Refused
 from towpath_core.refs import ModelRef
 from towpath_registry import governing, keys, nouns, trust
 from towpath_registry.governing import LocalDesk
@@ -95,6 +96,38 @@ def test_a_policy_whose_bytes_were_changed_is_not_followed(tmp_path: Path) -> No
     world.memory._policies.clear()
     with pytest.raises(Mismatch, match="is not in the registry any more"):
         desk.policy()
+
+
+def test_a_policy_that_changed_between_the_check_and_the_promotion_stops_it(tmp_path: Path) -> None:
+    """What was planned under the one is not done under the other, not even what no longer needs anybody's approval."""
+    for before, after, by in ((solo(), team(), "ann"), (team(), solo(), "mia")):
+        world = EmbeddedWorld(tmp_path / before.name)
+        world.add(material())
+        desk = LocalDesk(world.store, Ticking(), SIGNERS)
+        if before != solo():
+            desk.set_policy(before, "ann", "")
+        plan = desk.plan(ModelRef(NAME, version=1), "staging")
+        desk.set_policy(after, by, "")
+        with pytest.raises(CouldNot, match="nothing was moved"):
+            desk.settle(plan, "dora", "")
+        assert [entry.event for entry in world.store.ledger(NAME)] == []
+        assert world.store.version(ModelRef(NAME, version=1)).aliases == ()
+
+
+def test_the_evidence_of_a_version_that_is_registered_again_is_as_old_as_it_was(tmp_path: Path) -> None:
+    """The same bytes, the same signed statements: they count for the new number too, and not a day longer."""
+    clock = Ticking()
+    world = EmbeddedWorld(tmp_path / "home", clock)
+    desk = LocalDesk(world.store, clock, SIGNERS)
+    desk.registered(world.add(material()), "ann")
+    clock.now += timedelta(days=300)
+    again = world.add(material())
+    desk.registered(again, "eve")
+    assert again.digest == world.store.version(ModelRef(NAME, version=1)).digest
+    assert desk.plan(ModelRef(NAME, version=2), "staging").allowed
+    clock.now += timedelta(days=100)
+    told = [v.reason for v in desk.plan(ModelRef(NAME, version=2), "staging").verdicts if not v.passed]
+    assert [why for why in told if why.startswith("how long the evidence of quality counts is until 2027-")]
 
 
 def test_the_first_run_of_one_person_makes_their_key_count(tmp_path: Path) -> None:

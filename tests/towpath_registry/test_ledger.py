@@ -92,9 +92,9 @@ def test_a_dropped_entry_is_found_even_if_the_others_are_renumbered(links: list[
 def test_exchanged_entries_are_found(links: list[Link], data: st.DataObject) -> None:
     first, second = sorted(data.draw(st.sets(st.integers(0, len(links) - 1), min_size=2, max_size=2)))
     links[first], links[second] = links[second], links[first]
-    with pytest.raises(Mismatch):
+    with pytest.raises(Mismatch, match=f"entry {first + 1}: the next entry has number {second + 1}"):
         ledger.verify(links)
-    with pytest.raises(Mismatch):
+    with pytest.raises(Mismatch, match=f"entry {first + 1}: it does not follow the entry before"):
         ledger.verify([replace(link, seq=number) for number, link in enumerate(links, 1)])
 
 
@@ -127,6 +127,14 @@ def test_a_clock_that_is_far_behind_records_nothing() -> None:
     with pytest.raises(CouldNot, match="clock says 2026-03-31T07:54") as caught:
         ledger.next_link(first, decision(2), START - timedelta(minutes=6))
     assert caught.value.hint.startswith("set the clock")
+
+
+def test_after_a_leap_into_the_future_nothing_more_is_recorded_by_the_right_clock() -> None:
+    """What was written is not taken back, and no entry is dated before the one that it follows."""
+    ahead = ledger.next_link(None, decision(1), START.replace(year=2099))
+    with pytest.raises(CouldNot, match=r"clock says 2026-.*, but the ledger's last entry is of 2099-") as caught:
+        ledger.next_link(ahead, decision(2), START)
+    assert "another's was ahead" in caught.value.hint
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"schema":2,"seq":1}', b"\xff"])

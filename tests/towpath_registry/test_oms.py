@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from registry_world import NAME, EmbeddedWorld, material
 from towpath_core.digests import dir_hash
-from towpath_core.errors import Mismatch, Misused
+from towpath_core.errors import CouldNot, Mismatch, Misused
 from towpath_registry import oms
 
 if TYPE_CHECKING:
@@ -67,6 +68,23 @@ def test_a_changed_a_missing_and_a_renamed_file_are_found(model: Path) -> None:
     (model / "model.skops").rename(model / "model.pkl")
     with pytest.raises(Mismatch, match="does not hold"):
         oms.verify(model, signature, public)
+
+
+def test_what_one_verification_found_says_nothing_to_the_next(model: Path) -> None:
+    """A verifier that is asked again must look again: at the files, at the signature, and at the key."""
+    signature, public = signed(model)
+    other = Path(shutil.copytree(model, model.parent / "other"))
+    assert oms.verify(model, signature, public) == oms.verify(other, signature, public)
+    (other / "MLmodel").write_text("other")
+    with pytest.raises(Mismatch, match="does not hold"):
+        oms.verify(other, signature, public)
+    assert oms.verify(model, signature, public) == dir_hash(model)
+
+
+def test_a_single_file_is_not_signed_as_a_model(model: Path) -> None:
+    private, _ = key_pair(model.parent)
+    with pytest.raises(CouldNot, match=r"there is no folder .*model\.skops"):
+        oms.sign(model / "model.skops", model.parent / "model.sig", private, None)
 
 
 def test_another_key_is_not_the_signers(model: Path) -> None:

@@ -129,13 +129,21 @@ def test_an_entry_that_stands_twice_is_shown_and_stops_everything(fake: FakeMlfl
     with pytest.raises(Mismatch, match="the ledger's entry 1 was written twice") as caught:
         store.ledger("coder")
     assert "towpath.ledger.00000001" in caught.value.hint
-    with pytest.raises(Mismatch):
+    with pytest.raises(Mismatch, match="the ledger's entry 1 was written twice"):
         store.record(decision())
     assert fake.aliases == {}
 
 
-@pytest.mark.parametrize("spoil", ["drop", "edit", "odd hash", "other tag"])
-def test_a_ledger_that_somebody_edited_is_found(fake: FakeMlflow, store: ServerStore, spoil: str) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        ("drop", "entry 1: the next entry has number 2"),
+        ("edit", "entry 1: its content was changed"),
+        ("odd hash", "entry 1: its content was changed"),
+        ("other tag", "the tag towpath.ledger.note is no ledger entry"),
+    ],
+)
+def test_a_ledger_that_somebody_edited_is_found(fake: FakeMlflow, store: ServerStore, spoil: str, why: str) -> None:
     store.record(decision(1))
     store.record(decision(2, previous=1))
     first = min(fake.tags)
@@ -147,7 +155,7 @@ def test_a_ledger_that_somebody_edited_is_found(fake: FakeMlflow, store: ServerS
     elif spoil == "other tag":
         fake.tags[first] = value
         fake.tags["towpath.ledger.note"] = "mine"
-    with pytest.raises(Mismatch):
+    with pytest.raises(Mismatch, match=why):
         store.ledger("coder")
 
 

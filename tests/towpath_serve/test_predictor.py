@@ -24,6 +24,7 @@ from towpath_core.errors import Mismatch, Refused
 from towpath_core.files import write_json
 from towpath_core.manifest import Field, Manifest, Threshold
 from towpath_core.model_files import mlmodel
+from towpath_serve import predictor
 from towpath_serve.predictor import Predictor
 
 AGES = [20.0, 31.0, 42.0, 53.0, 64.0, 75.0, 25.0, 48.0]
@@ -209,10 +210,48 @@ def test_another_digest_is_refused(folder: Path) -> None:
 def test_a_strange_file_makes_another_digest(folder: Path) -> None:
     digest = dir_hash(folder)
     (folder / "sitecustomize.py").write_text("")
-    with pytest.raises(Mismatch):
+    with pytest.raises(Mismatch, match=f"has the digest .*, expected {digest}"):
         Predictor.open(folder, digest=digest)
     with pytest.raises(Refused, match=r"sitecustomize\.py"):
         Predictor.open(folder)
+
+
+def test_a_digest_in_capital_letters_is_another(folder: Path) -> None:
+    digest = dir_hash(folder).upper()
+    with pytest.raises(Mismatch, match=f"expected {digest}"):
+        Predictor.open(folder, digest=digest)
+
+
+def test_what_changes_between_the_first_look_and_the_loading_is_not_loaded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder was whole when it was first looked at; the bytes that are loaded are those that are judged."""
+    digest = dir_hash(folder)
+
+    def looked(at: Path) -> str:
+        found = dir_hash(at)
+        (at / "MODEL_CARD.md").write_text("another")
+        return found
+
+    monkeypatch.setattr(predictor, "dir_hash", looked)
+    with pytest.raises(Mismatch, match=f"expected {digest}"):
+        Predictor.open(folder, digest=digest)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("input", "filename"), ("input", "file"), ("token_pattern", "(a+)+$")], ids=str
+)
+def test_a_model_whose_first_example_would_read_a_file_or_never_end_is_not_asked(
+    folder: Path, name: str, value: str
+) -> None:
+    """Its own examples are the first that a model is asked; by then it is either on the list or not there."""
+    write_json(folder / "input_example.json", [{"text": "/etc/passwd"}, {"text": "a" * 40 + "b"}])
+
+    def change(model: Any) -> None:
+        setattr(words(model), name, value)
+
+    with pytest.raises(Refused, match=f"may not be loaded: TfidfVectorizer's {name} is"):
+        Predictor.open(changed(folder, change))
 
 
 def test_what_may_not_be_loaded_is_not_loaded(folder: Path) -> None:

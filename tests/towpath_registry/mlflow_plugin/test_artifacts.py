@@ -129,9 +129,9 @@ def test_another_spelling_of_the_folder_is_the_same_folder(made: Made, spelt: st
     made.world.stand(MODEL, 1, "staging")
     (made.world.artifacts / made.experiment / "linked").symlink_to(made.world.artifacts / made.model)
     path = spelt.format(e=made.experiment, m=made.model_id)
-    with made.world.asked_by("bob"), pytest.raises(MlflowException):
+    with made.world.asked_by("bob"), pytest.raises(MlflowException, match="its files are written once"):
         made.put(f"{path}/model.skops", b"second")
-    with made.world.asked_by("bob"), pytest.raises(MlflowException):
+    with made.world.asked_by("bob"), pytest.raises(MlflowException, match="its files are written once"):
         made.delete(f"{path}/model.skops")
     assert made.content(f"{made.model}/model.skops") == b"first"
 

@@ -240,7 +240,7 @@ def test_a_version_s_authors_are_those_of_all_that_it_is_made_of(world: Governed
 def test_a_version_whose_authors_cannot_be_noted_is_not_made(world: GovernedWorld, registry: Any) -> None:
     with world.databases.writing() as database:
         database.run("DROP TABLE towpath_authors")
-    with pytest.raises(MlflowException):
+    with pytest.raises(MlflowException, match="no such table: towpath_authors"):
         registry.create_model_version(MODEL, "runs:/abc/model")
     assert [mv.version for mv in registry.search_model_versions(f"name='{MODEL}'")] == [2, 1]
 

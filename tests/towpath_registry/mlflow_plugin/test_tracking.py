@@ -170,7 +170,7 @@ def test_what_no_version_comes_from_is_deleted_and_restored(world: GovernedWorld
 def test_a_run_whose_author_cannot_be_noted_is_not_there(world: GovernedWorld, tracking: Any) -> None:
     with world.databases.writing() as database:
         database.run("DROP TABLE towpath_authors")
-    with pytest.raises(MlflowException):
+    with pytest.raises(MlflowException, match="no such table: towpath_authors"):
         tracking.create_run("0", "ann", 0, [], "one")
     from mlflow.entities import ViewType
 
