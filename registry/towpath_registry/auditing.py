@@ -127,8 +127,16 @@ def audit(
 
     `keys` are those that may sign checkpoints, by their ids. With `full` the words of a long ledger are read too, and
     every signature is verified, not only those of the newest notes.
+
+    Raises: Mismatch for tables that hold what cannot even be read.
     """
-    return _Audit(database, keys, anchors, full, tell).done()
+    try:
+        return _Audit(database, keys, anchors, full, tell).done()
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise Mismatch(
+            f"the registry's tables hold what towpath did not write, and cannot be audited ({type(error).__name__})",
+            hint="compare the database with a backup; nothing can be promoted until it is whole",
+        ) from error
 
 
 class _Audit:
@@ -207,7 +215,8 @@ class _Audit:
                 return checkpoints.opened(note, self._keys, self._name)
             said = checkpoints.read(note)
         except Mismatch as error:
-            self._fault(question, subject, error.message, "one that the registry's key signed")
+            why = error.message.partition(": ")[2]
+            self._fault(question, subject, f"not believed ({why})", "one that the registry's key signed")
             return None
         if said.origin != self._name:
             self._fault(question, subject, f"of another ledger, {said.origin}", f"of {self._name}")
@@ -218,8 +227,9 @@ class _Audit:
         """The policies by their digests, as far as their bytes are those that the digests are of."""
         found = {}
         for digest, content in self._database.rows("SELECT digest, content FROM towpath_policies ORDER BY digest"):
-            if f"sha256:{hashlib.sha256(content).hexdigest()}" == digest:
-                found[digest] = json.loads(content)
+            policy = json.loads(content) if _sha256(content) == digest else None
+            if isinstance(policy, dict) and {"levels", "people", "signers"} <= policy.keys():
+                found[digest] = policy
             else:
                 self._fault("policies", f"the policy {digest[:19]}", "changed", "the bytes that the entries name")
         self._good("policies", "every policy", "the bytes that entries name")
@@ -340,6 +350,10 @@ class _Audit:
             right = f"{_version(told.get(where))}, as the ledger tells"
             self._fault("levels", what, _version(stand.get(where)), right)
         self._good("levels", "what stands at each level", "what the ledger put there")
+
+
+def _sha256(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def _filed(

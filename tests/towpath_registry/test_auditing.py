@@ -14,6 +14,7 @@ from guarded_world import Guarded
 from ledger_attacks import STORIES, dropped, flipped, inserted, swapped, truncated, written
 from ledger_world import ENVELOPES, KEY, NAME, TEAM, LedgerWorld, changed, rechained, sha256, told
 from registry_world import private_key
+from towpath_core.errors import Mismatch
 from towpath_registry import auditing, checkpoints, exporting, ledger, nouns, tables, verify_towpath_ledger
 from towpath_registry.auditing import Audit, Kept
 from towpath_registry.checkpoints import key_id, signed
@@ -114,7 +115,7 @@ def test_a_ledger_that_was_linked_anew_from_its_first_entry_is_another_ledger(wo
     links = world.links
     world.rewrite(rechained([changed(links[0], actor="eve"), *links[1:]]))
     said = faults(auditing.audit(world.database, keys=keys))
-    assert said[0].startswith("checkpoints: checkpoint 1 is a checkpoint cannot be believed: it is of another ledger")
+    assert said[0].startswith("checkpoints: checkpoint 1 is not believed (it is of another ledger")
 
 
 def test_checkpoints_that_were_removed_are_missed(world: LedgerWorld) -> None:
@@ -126,7 +127,7 @@ def test_checkpoints_that_were_removed_are_missed(world: LedgerWorld) -> None:
 def test_a_checkpoint_of_another_key_under_the_same_name_is_not_believed(world: LedgerWorld) -> None:
     other = signed(world.name, 29, checkpoints.root(world.hashes[:29]), private_key(9))
     world.tamper("UPDATE towpath_checkpoints SET note = :note WHERE size = 29", note=other)
-    assert "checkpoint 29 is a checkpoint cannot be believed: no trusted key signed it" in fault(world.audit())
+    assert "checkpoint 29 is not believed (no trusted key signed it)" in fault(world.audit())
 
 
 def test_a_truncation_is_found_when_a_newer_checkpoint_was_left(world: LedgerWorld) -> None:
@@ -317,6 +318,30 @@ def test_an_alias_that_is_no_level_is_nobody_s_business(world: LedgerWorld) -> N
 def test_a_missing_trigger_is_found(world: LedgerWorld) -> None:
     world.connection.execute("DROP TRIGGER towpath_ledger_no_update")
     assert fault(world.audit()).startswith("guards: the guard of the tables is not as it was (the registry's tables or")
+
+
+@pytest.mark.parametrize("content", [b"[]", b"{}", b'"team"'])
+def test_a_policy_that_is_none_is_found(world: LedgerWorld, content: bytes) -> None:
+    world.database.run("INSERT INTO towpath_policies VALUES(:d, :c)", d=sha256(content), c=content)
+    assert fault(world.audit()).startswith(f"policies: the policy {sha256(content)[:19]} is changed")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "INSERT INTO towpath_policies VALUES('sha256:1', CAST('text' AS TEXT))",
+        "UPDATE towpath_checkpoints SET frontier = 'text'",
+        "UPDATE towpath_checkpoints SET note = x'00'",
+        "UPDATE towpath_ledger SET hash = 'text' WHERE seq = 1",
+    ],
+)
+def test_tables_that_hold_what_cannot_be_read_are_refused(world: LedgerWorld, change: str) -> None:
+    keys = world.trusted
+    world.connection.execute("PRAGMA ignore_check_constraints = 1")
+    world.tamper(change)
+    with pytest.raises(Mismatch, match="the registry's tables hold what towpath did not write") as caught:
+        auditing.audit(world.database, keys=keys)
+    assert caught.value.hint.startswith("compare the database with a backup")
 
 
 # What cannot have happened, even if the registry itself wrote and signed it
