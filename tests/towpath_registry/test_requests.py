@@ -208,6 +208,47 @@ def test_a_clock_that_was_set_back_does_not_bring_a_request_to_life(office: Offi
     assert "it is expired" in refused(lambda: office.desk.approve(asked.id, "mel", ""))
 
 
+@pytest.fixture
+def timed(tmp_path: Path) -> Office:
+    """An office in which the registry goes by the same clock as those who decide."""
+    clock = Ticking()
+    made = Office(EmbeddedWorld(tmp_path / "home", clock), team())
+    made.clock = clock
+    made.desk = Promotions(made.world.store, clock, lambda: made.policy, lambda _: made.signers)
+    made.made()
+    return made
+
+
+def test_while_the_clock_is_behind_the_ledger_nothing_moves(timed: Office) -> None:
+    office = timed
+    asked = office.ask()
+    for by in ("mel", "bea"):
+        office.desk.approve(asked.id, by, "")
+    office.clock.now -= timedelta(hours=1)
+    with pytest.raises(CouldNot, match="this machine's clock says .*, but the ledger's last entry is of"):
+        office.desk.apply(asked.id, "dan")
+    assert office.stands() is None
+    office.clock.now += timedelta(hours=1)
+    assert office.desk.apply(asked.id, "dan").version == 1
+
+
+def test_a_clock_that_leaps_far_ahead_ends_requests_and_evidence(timed: Office) -> None:
+    """And the right time is then behind the ledger, in which nothing more is recorded by it."""
+    office = timed
+    asked = office.ask()
+    for by in ("mel", "bea"):
+        office.desk.approve(asked.id, by, "")
+    now = office.clock.now
+    office.clock.now = now.replace(year=2099)
+    assert "it is expired: its time is over" in refused(lambda: office.desk.apply(asked.id, "dan"))
+    plan = office.desk.plan(ModelRef(NAME, version=1), "staging")
+    assert [v.reason for v in plan.verdicts if v.reason.startswith("how long the evidence of quality counts is until")]
+    office.clock.now = now
+    with pytest.raises(CouldNot, match="the ledger's last entry is of 2099"):
+        office.ask()
+    assert office.stands() is None
+
+
 def test_a_request_dies_with_the_policy_that_it_was_made_under(office: Office) -> None:
     asked = office.ask()
     office.desk.approve(asked.id, "mel", "")
