@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from towpath_core.errors import CouldNot, Misused
+from towpath_registry.database import Databases
 from towpath_registry.places import REVISION
 
 READY, EMPTY = "ready", "empty"
@@ -30,6 +31,19 @@ def address(text: str) -> str:
             hint="leave it out, and put it into PGPASSWORD, ~/.pgpass or a service file (PGSERVICE)",
         )
     return text
+
+
+def opened(database: str) -> Databases:
+    """The database at an address that `address` gave; nothing is opened before it is asked."""
+    if database.startswith(_SQLITE):
+        from towpath_registry.sqlite_door import SqliteDatabases
+
+        return SqliteDatabases(Path(database.removeprefix(_SQLITE)))
+    from sqlalchemy import create_engine
+
+    from towpath_registry.sqlalchemy_door import EngineDatabases
+
+    return EngineDatabases(create_engine(database))
 
 
 def check(database: str) -> str:

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from guarded_world import postgres_world
 from ledger_world import KEY
 from office_world import OfficeWorld
+from postgres import Postgres
 from registry_world import NAME, EmbeddedWorld, material
 from towpath_registry import checkpoints, verify_towpath_ledger
+from towpath_registry.nouns import IMPORTED
 
 if TYPE_CHECKING:
     from tests.conftest import Towpath
@@ -242,3 +245,17 @@ def test_a_registry_of_one_person_holds_too(towpath: Towpath, home: Path) -> Non
     towpath("rollback", NAME, "--to-previous", "--level", "staging", "-y")
     towpath("retire", NAME, "--level", "staging", "-y", "--reason", "not pursued")
     assert towpath("audit").out.startswith("All of it holds.")
+
+
+@pytest.mark.slow
+def test_the_database_of_a_server_is_audited_and_exported(towpath: Towpath, postgres: Postgres, tmp_path: Path) -> None:
+    with postgres.database() as name:
+        world = postgres_world(postgres, name)
+        world.add(1)
+        world.append(IMPORTED, "production", 1)
+        address = postgres.url(name)
+        assert towpath("audit", "--database", address).out.startswith("All of it holds.")
+        made = towpath("audit", "export", str(tmp_path / "ledger.tar.gz"), "--database", address, "--json").json
+        assert (made["entries"], made["evidence"], made["missing"]) == (1, 0, [])
+    done = subprocess.run([sys.executable, "-I", "-S", VERIFIER, made["file"]], capture_output=True, text=True)
+    assert done.returncode == 3, done.stdout

@@ -123,21 +123,15 @@ def verifier() -> None:
 def opened_database(environ: Mapping[str, str], address: str = "") -> Databases:
     """The database at the address, else the embedded one. Raises: Misused; CouldNot for what only a server can read."""
     from towpath_registry import places, server_database
-    from towpath_registry.sqlite_door import SqliteDatabases
 
-    chosen = server_database.address(address) if address else places.tracking_uri(environ)
-    if chosen.startswith("sqlite:"):
-        return SqliteDatabases(Path(chosen.removeprefix("sqlite:///")))
-    if not address:
+    if address:
+        return server_database.opened(server_database.address(address))
+    if places.database(environ) is None:
         raise CouldNot(
             "an audit reads the database itself, not through the server that answers at MLFLOW_TRACKING_URI",
             hint="on the server's machine: towpath audit --database postgresql://user@host/name",
         )
-    from sqlalchemy import create_engine
-
-    from towpath_registry.sqlalchemy_door import EngineDatabases
-
-    return EngineDatabases(create_engine(address))
+    return server_database.opened(places.tracking_uri(environ))
 
 
 def _home(environ: Mapping[str, str], address: str) -> Mapping[str, str]:
