@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
+SUPPORT = str(Path(__file__).parents[1] / "tests" / "support")  # the worlds that the tests are made in
 BIN = Path(sys.executable).parent
 # No peer is measured while it calls home.
 QUIET = {

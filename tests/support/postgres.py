@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -70,8 +70,8 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def cluster() -> Iterator[Postgres]:
-    """A server that is stopped, and whose files are gone, when the block ends."""
+def cluster(options: Sequence[str] = _QUICK) -> Iterator[Postgres]:
+    """A server that is stopped, and whose files are gone, when the block ends; by default one that risks its data."""
     programs = binaries()
     assert programs is not None
     folder = Path(tempfile.mkdtemp(prefix="towpath-pg-"))
@@ -95,7 +95,7 @@ def cluster() -> Iterator[Postgres]:
             "--no-sync",
         ]
         subprocess.run(made, check=True, capture_output=True, cwd=folder, **who)
-        settings = [part for setting in _QUICK for part in ("-c", setting)]
+        settings = [part for setting in options for part in ("-c", setting)]
         command: list[str | Path] = [
             programs / "postgres",
             "-D",
