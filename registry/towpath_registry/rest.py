@@ -10,6 +10,7 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from functools import cache
 from typing import IO, Any
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
@@ -32,8 +33,11 @@ class Rest:
         self._headers = {"Accept": "application/json", **_authorization(parts.username, parts.password, environ)}
         if workspace := environ.get("MLFLOW_WORKSPACE", "").strip():
             self._headers["X-MLFLOW-WORKSPACE"] = workspace
-        context = ssl.create_default_context(cafile=environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or None)
-        self._opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _NoRedirect())
+        handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
+        if parts.scheme == "https":
+            context = _trusting(environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or None)
+            handlers.append(urllib.request.HTTPSHandler(context=context))
+        self._opener = urllib.request.build_opener(*handlers)
 
     def get(self, path: str, /, **question: object) -> dict[str, Any]:
         """The answer of `GET …/mlflow/<path>`. Raises: NotFound, CouldNot."""
@@ -98,6 +102,18 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> None:
         return None
+
+
+@cache
+def _trusting(certificates: str | None) -> ssl.SSLContext:
+    """Whom to trust over https; to read the system's list takes longer than to ask a server."""
+    try:
+        return ssl.create_default_context(cafile=certificates)
+    except OSError as error:
+        raise CouldNot(
+            f"the certificates in {certificates} cannot be read: {error.strerror or error}",
+            hint="check MLFLOW_TRACKING_SERVER_CERT_PATH",
+        ) from error
 
 
 def _authorization(name: str | None, password: str | None, environ: Mapping[str, str]) -> dict[str, str]:

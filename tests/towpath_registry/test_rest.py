@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +81,10 @@ def test_a_server_that_is_away_is_named_with_the_setting_to_check() -> None:
     with pytest.raises(CouldNot, match=r"the MLflow server http://127.0.0.1:\d+ does not answer") as caught:
         Rest(f"http://127.0.0.1:{free_port()}", {}).get("registered-models/get", name="coder")
     assert "MLFLOW_TRACKING_URI" in caught.value.hint
+
+
+def test_certificates_that_cannot_be_read_are_named_with_their_setting(tmp_path: Path) -> None:
+    environ = {"MLFLOW_TRACKING_SERVER_CERT_PATH": str(tmp_path / "ca.pem")}
+    with pytest.raises(CouldNot, match="ca.pem cannot be read: No such file") as caught:
+        Rest("https://127.0.0.1:9", environ)
+    assert caught.value.hint == "check MLFLOW_TRACKING_SERVER_CERT_PATH"
