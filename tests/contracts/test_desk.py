@@ -223,7 +223,7 @@ def test_a_plan_that_others_have_overtaken_does_nothing(sitting: Sitting, world:
 def test_only_who_owns_the_policy_sets_another(sitting: Sitting, world: OfficeWorld) -> None:
     now = sitting("bob").desk.policy()
     with pytest.raises(Refused, match="bob may not set the policy: only methodologist may"):
-        sitting("bob").desk.set_policy(replace(now, version=2), sitting("bob").actor, "")
+        sitting("bob").desk.set_policy(replace(now, version=2), sitting("bob").actor, "as agreed")
     entry = sitting("mia").desk.set_policy(replace(now, version=2), sitting("mia").actor, "a new one")
     assert (entry.event, entry.actor, entry.reason) == (nouns.POLICY_SET, "mia", "a new one")
     assert sitting("bob").desk.policy().version == 2
@@ -245,7 +245,7 @@ def test_an_approval_is_signed_where_the_policy_wants_it(sitting: Sitting, world
         replace(team.signers[0], name="mias", owner="mia", public=KEYS["mia"].public, may=("approval",)),
     )
     levels = tuple(replace(level, signed_approvals=level.name == "staging") for level in team.levels)
-    world.desk.set_policy(replace(team, signers=signers, levels=levels), "mia", "")
+    world.desk.set_policy(replace(team, signers=signers, levels=levels), "mia", "as agreed")
     asked = sitting("dora").ask()
     with pytest.raises(Refused, match=f"a signed approval: mia gives it with towpath approve {asked.id}"):
         sitting("mia").approve(asked.id)

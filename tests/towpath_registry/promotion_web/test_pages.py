@@ -62,7 +62,7 @@ def test_what_waits_for_me_comes_first(world: OfficeWorld) -> None:
 
 def test_what_is_approved_waits_for_who_may_apply_it(world: OfficeWorld) -> None:
     asked = world.ask()
-    world.desk.approve(asked.id, "mia", "")
+    world.desk.approve(asked.id, "mia", "as agreed")
     assert "Waiting for you" in Visitor(world, "dora").opens(ROOT).text
     assert "approved, to be applied" in Visitor(world, "dora").opens(ROOT).text
     assert "Waiting for you" not in Visitor(world, "eve").opens(ROOT).text
@@ -201,7 +201,7 @@ def test_who_approved_sees_that_they_did(world: OfficeWorld) -> None:
 def test_who_has_two_roles_chooses_one(world: OfficeWorld) -> None:
     team = world.desk.policy()
     people = tuple(replace(p, roles=("business_owner", "methodologist")) if p.name == "bob" else p for p in team.people)
-    world.desk.set_policy(replace(team, people=people), "mia", "")
+    world.desk.set_policy(replace(team, people=people), "mia", "as agreed")
     world.put(1)
     asked, bob = world.ask(1, "production"), Visitor(world, "bob")
     page = bob.opens(f"{ROOT}requests/{asked.id}")
@@ -214,7 +214,7 @@ def test_where_approvals_are_signed_the_page_shows_what_to_type(world: OfficeWor
     team = policy()
     mias = replace(team.signers[0], name="mias", owner="mia", public=KEYS["mia"].public, may=("approval",))
     levels = tuple(replace(level, signed_approvals=level.name == "staging") for level in team.levels)
-    world.desk.set_policy(replace(team, signers=(*team.signers, mias), levels=levels), "mia", "")
+    world.desk.set_policy(replace(team, signers=(*team.signers, mias), levels=levels), "mia", "as agreed")
     asked = world.ask()
     seen = request_page(world, asked.id, "mia")
     assert "approve" not in seen.forms
