@@ -320,7 +320,7 @@ def test_three_hundred_lists_in_one_another_are_refused() -> None:
     for _ in range(300):
         deep = [deep]
     model.named_steps["words"].stop_words = deep
-    with pytest.raises(RecursionError):
+    with pytest.raises(RecursionError, match="recursion"):
         skops_io.dumps(model)
     nest: dict[str, Any] = plain(1)
     for level in range(300):

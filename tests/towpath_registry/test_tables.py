@@ -291,7 +291,7 @@ def test_check_names_what_was_changed_in_a_file(guarded_file: Guarded, damage: l
     with pytest.raises(Mismatch) as caught:
         guarded_file.check()
     assert named in caught.value.message
-    with guarded_file.databases.writing() as database, pytest.raises(Mismatch):
+    with guarded_file.databases.writing() as database, pytest.raises(Mismatch, match="changed by other means than"):
         tables.repair(database)
 
 
@@ -453,10 +453,10 @@ def test_mlflows_upgrade_passes_over_our_tables(guarded: Guarded) -> None:
 
 def test_what_is_not_committed_was_not(guarded: Guarded) -> None:
     before = guarded.links()
-    with pytest.raises(KeyError), guarded.databases.writing() as database:
+    with pytest.raises(KeyError, match="entry and end"), guarded.databases.writing() as database:
         guarded.write(database, PROMOTED, "production", 2)
         raise KeyError("between entry and end")
-    with pytest.raises(KeyError), guarded.databases.writing() as database:
+    with pytest.raises(KeyError, match="entry and alias"), guarded.databases.writing() as database:
         guarded.write(database, PROMOTED, "production", 2, change=False)
         raise KeyError("between entry and alias")
     with pytest.raises(CouldNot, match=guards.NO_MOVE), guarded.databases.writing() as database:
