@@ -117,7 +117,7 @@ def test_in_a_team_the_policy_is_where_a_new_key_must_stand(towpath: Towpath, wo
     signer = {"owner": "ann", "public": KEY.public.text, "may": may, "since": "2026-01-01"}
     of_ann = {"own_keys": False, "people": {"ann": ["data_scientist"]}, "signers": {"ann": signer}}
     team = Policy.of({**solo().content(), **of_ann})
-    put_in_force(world.store, team, "ann", "")
+    put_in_force(world.store, team, "ann", "we are two now")
     before = len(world.store.ledger(""))
     assert "# in the policy's file, below signers:" in towpath("keys", "rotate").out
     assert len(world.store.ledger("")) == before

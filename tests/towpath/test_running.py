@@ -26,7 +26,7 @@ class Office:
         world = EmbeddedWorld(home, Ticking())
         self.desk = LocalDesk(world.store, Ticking(), SIGNERS)
         if policy:
-            self.desk.set_policy(policy, "ann", "")
+            self.desk.set_policy(policy, "ann", "we are two now")
         self.version = world.add(material(1, **made))
 
     def makes_anew(self, says: Documented = DOCUMENTED, key: PublicKey = KEY.public, days: int = 1) -> bool:
