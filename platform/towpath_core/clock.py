@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
+_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 
 
 def utc_now() -> datetime:
@@ -23,7 +25,10 @@ def stamp(moment: datetime) -> str:
 
 
 def from_stamp(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    """Raise ValueError for a text that `stamp` does not write."""
+    if not _STAMP.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is no time as 2026-03-31T08:05:00.000000Z is one")
+    return datetime.fromisoformat(text)  # many times as fast as strptime
 
 
 def short(moment: datetime) -> str:

@@ -236,9 +236,18 @@ def authors(database: Database, workspace: str, version: ModelVersion) -> tuple[
         asked = "SELECT actor FROM towpath_authors WHERE workspace = :workspace AND kind = :kind AND id = :id"
         found |= {row[0] for row in database.rows(asked, workspace=workspace, kind=kind, id=what)}
     if version.digest:
-        same = entries(database, workspace, version.name, Question(events=(REGISTERED,)))
-        found |= {entry.actor for entry in same if entry.digest == version.digest}
+        found |= {entry.actor for entry in _registered(database, workspace, version.name, version.digest)}
     return tuple(sorted(found))
+
+
+def _registered(database: Database, workspace: str, model: str, digest: str) -> list[LedgerEntry]:
+    """The entries about versions with these bytes. All that could be are held against their hashes; few are read."""
+    where, values = _where(workspace, model, Question(events=(REGISTERED,)))
+    links = [ledger.Link(*row) for row in database.rows(f"{_LINKS} WHERE {where}", **values)]
+    if broken := [link for link in links if ledger.digest(link.prev, link.body) != link.hash]:
+        _checked(broken[0], None)
+    found = [_checked(link, None) for link in links if digest.encode() in link.body]
+    return [entry for entry in found if entry.digest == digest]
 
 
 def put_author(database: Database, workspace: str, kind: str, what: str, actor: str, time: str) -> None:

@@ -27,6 +27,17 @@ def test_a_stamp_read_back_is_the_same_moment(moment: datetime) -> None:
     assert from_stamp(stamp(moment)) == moment.astimezone(UTC)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["", "2026-03-31", "2026-03-31T08:05:00Z", "2026-03-31T08:05:00.0Z", "2026-03-31T08:05:00.000000+00:00",
+     "2026-03-31T08:05:00.000000", "2026-03-31 08:05:00.000000Z", "2026-03-31T08:05:00.000000Z\n",
+     "2026-13-31T08:05:00.000000Z", "٢026-03-31T08:05:00.000000Z"],
+)  # fmt: skip
+def test_what_no_stamp_writes_is_not_read_as_one(text: str) -> None:
+    with pytest.raises(ValueError, match="no time as|must be in|month"):
+        from_stamp(text)
+
+
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="without a zone"):
         stamp(datetime(2026, 3, 31, 8, 5))  # noqa: DTZ001 (that is the point)
