@@ -191,10 +191,13 @@ def _statement(content: Mapping[str, Any]) -> Statement:
 
 
 def _time(text: str) -> datetime:
-    made = from_stamp(text)
-    if stamp(made) != text:
-        raise ValueError("its time is not written as it must be")
-    return made
+    try:
+        made = from_stamp(text)
+        if stamp(made) == text:
+            return made
+    except ValueError:
+        pass
+    raise ValueError("its time is not written as it must be")
 
 
 def _documented(said: Mapping[str, Any]) -> Documented:
