@@ -7,8 +7,9 @@ one transaction; everything else of MLflow's is only read.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -62,6 +63,13 @@ class Notary(Protocol):
         """Take the note out of the database; what fails is said, and made good the next time."""
 
 
+class _Here(threading.local):
+    """What a thread has open: the stack of its view, and in it the transaction, once something was read."""
+
+    stack: ExitStack | None = None
+    database: Database | None = None
+
+
 class DatabaseStore:
     """The registry of one workspace."""
 
@@ -77,6 +85,19 @@ class DatabaseStore:
     ) -> None:
         self.databases = databases
         self._files, self._clock, self._notary, self._workspace = files, clock, notary, workspace
+        self._here = _Here()
+
+    @contextmanager
+    def view(self) -> Iterator[None]:
+        if self._here.stack is not None:
+            yield
+            return
+        with ExitStack() as stack:
+            self._here.stack = stack
+            try:
+                yield
+            finally:
+                self._here.stack = self._here.database = None
 
     def models(self) -> list[ModelSummary]:
         with self._reading() as database:
@@ -151,7 +172,7 @@ class DatabaseStore:
         return {key: value for key, value in found if math.isfinite(value) and abs(value) < _LARGEST_NUMBER}
 
     def record(self, decision: Decision, seen: int | None = None) -> LedgerEntry:
-        with self.databases.writing() as database:
+        with self._writing() as database:
             self._ensure(database)
             entry = books.record(database, self._workspace, decision, self._clock, seen)
             books.keep_policy(database, decision.policy)
@@ -161,7 +182,7 @@ class DatabaseStore:
         return entry
 
     def adopt(self, decision: Decision, content: bytes, levels: Sequence[str], seen: int | None = None) -> LedgerEntry:
-        with self.databases.writing() as database:
+        with self._writing() as database:
             self._ensure(database)
             entry = books.record(database, self._workspace, decision, self._clock, seen)
             books.put_policy(database, decision.policy, content)
@@ -172,7 +193,7 @@ class DatabaseStore:
 
     def ensure(self) -> None:
         """Make or renew our tables and guards, and write down what already stands at a level."""
-        with self.databases.writing() as database:
+        with self._writing() as database:
             self._ensure(database)
 
     def repair(self) -> tuple[str, ...]:
@@ -180,7 +201,7 @@ class DatabaseStore:
 
         Raises: Mismatch when anything else is not ours: that, no upgrade of MLflow has done.
         """
-        with self.databases.writing() as database:
+        with self._writing() as database:
             made = () if tables.ensure(database) else tables.repair(database)
             books.take_over(database, self._clock, "it stood there when the guards were made again")
         return made
@@ -195,13 +216,34 @@ class DatabaseStore:
 
     @contextmanager
     def _reading(self) -> Iterator[Database]:
-        """A transaction that only reads; tables of an earlier towpath are renewed before it."""
+        """A transaction that only reads: that of the view, or one of its own."""
+        here = self._here
+        if here.stack is None:
+            with self._opened() as database:
+                yield database
+            return
+        if here.database is None:
+            here.database = here.stack.enter_context(self._opened())
+        yield here.database
+
+    @contextmanager
+    def _opened(self) -> Iterator[Database]:
+        """A new transaction that only reads; tables of an earlier towpath are renewed before it."""
         with self.databases.reading() as database:
             if not tables.outdated(database):
                 yield database
                 return
         self.ensure()
         with self.databases.reading() as database:
+            yield database
+
+    @contextmanager
+    def _writing(self) -> Iterator[Database]:
+        """A transaction that writes; what was being viewed is let go, because who reads would keep it from ending."""
+        if self._here.stack is not None:
+            self._here.stack.close()
+            self._here.database = None
+        with self.databases.writing() as database:
             yield database
 
     def _versions(self, database: Database, name: str, number: int | None = None) -> list[ModelVersion]:

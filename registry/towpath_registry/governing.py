@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,10 +16,7 @@ from towpath_core.refs import ModelRef
 from towpath_registry import keys, nouns, places, trust
 from towpath_registry.actor import actor
 from towpath_registry.database import Databases
-from towpath_registry.database_store import DatabaseStore
 from towpath_registry.evidence import Read
-from towpath_registry.local_files import LocalFiles
-from towpath_registry.notary import HomeNotary
 from towpath_registry.nouns import Decision, LedgerEntry, ModelVersion, Question
 from towpath_registry.plans import Plan
 from towpath_registry.policy import Policy, solo
@@ -81,6 +79,10 @@ def server_desk(
     `shared`: people log in, and `first` says who of them may set the first policy; else one person works alone. The
     key of the ledger is that of the home in `environ`.
     """
+    from towpath_registry.database_store import DatabaseStore
+    from towpath_registry.local_files import LocalFiles
+    from towpath_registry.notary import HomeNotary
+
     files = LocalFiles(artifacts, only_inside=shared)
     store = DatabaseStore(databases, files, clock, HomeNotary(environ), workspace)
     return LocalDesk(store, clock, () if shared else trust.own(environ), shared=shared, first=first)
@@ -142,7 +144,7 @@ def in_force(store: Store, *, shared: bool = False) -> Policy:
     """
     found = _last(store)
     if not shared:
-        return found or solo()
+        return found or _solo()
     hint = "an admin sets one: towpath policy init team, fill it in, towpath policy set"
     if found is None:
         raise Refused("this server has no policy yet, so nothing may move on it", hint=hint)
@@ -150,6 +152,17 @@ def in_force(store: Store, *, shared: bool = False) -> Policy:
         told = f"the policy {found.name} is for one person at one machine, so nothing may move on this server"
         raise Refused(told, hint=hint)
     return found
+
+
+@functools.cache
+def _solo() -> Policy:
+    return solo()
+
+
+@functools.lru_cache(maxsize=16)
+def _read(content: bytes) -> Policy:
+    """Reading one takes longer than everything else about it; nobody changes what was read."""
+    return Policy.of(json.loads(content))
 
 
 def _last(store: Store) -> Policy | None:
@@ -161,7 +174,7 @@ def _last(store: Store) -> Policy | None:
     if content is None:
         raise Mismatch("the policy in force is not in the registry any more", hint="towpath audit")
     try:
-        return Policy.of(json.loads(content))
+        return _read(content)
     except (Misused, ValueError) as error:
         raise Mismatch(f"the policy in force cannot be read: {error}", hint="towpath policy check") from error
 

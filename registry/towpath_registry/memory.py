@@ -76,6 +76,9 @@ class MemoryStore:
     def seen(self, name: str) -> int:
         return max((entry.seq for entry in map(ledger.entry, self._links) if entry.model in ("", name)), default=0)
 
+    def view(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
     def request(self, number: str) -> list[LedgerEntry]:
         return [entry for entry in map(ledger.entry, self._links) if number and entry.request == number]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from towpath_core import model_files
 from towpath_core.clock import Clock, short, stamp
@@ -25,6 +27,20 @@ from towpath_registry.store import Store
 from towpath_registry.trust import Signer
 
 CARD = "MODEL_CARD.md"
+P = ParamSpec("P")
+R = TypeVar("R")
+Q = TypeVar("Q", bound="Planner")
+
+
+def in_one_view(method: Callable[Concatenate[Q, P], R]) -> Callable[Concatenate[Q, P], R]:
+    """The method, reading one state of the registry from its first question to its last."""
+
+    @functools.wraps(method)
+    def viewed(self: Q, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.store.view():
+            return method(self, *args, **kwargs)
+
+    return viewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +94,7 @@ class Planner:
         self.policy, self._signers = policy, signers
         self._inspected: dict[object, Inspection] = {}
 
+    @in_one_view
     def plan(self, ref: ModelRef, to: str) -> Plan:
         """Raise NotFound for an unknown model or version, Misused for a level that the policy does not have."""
         policy = self.policy()
@@ -89,6 +106,7 @@ class Planner:
             return Plan(version, to, nouns.PROMOTED, stands, policy.digest, (), done=True, seen=seen)
         return self._judged(version, level, nouns.PROMOTED, stands, policy, seen)
 
+    @in_one_view
     def plan_rollback(self, name: str, of: str) -> Plan:
         """The way back to the version that the ledger names as the one before.
 
@@ -112,6 +130,7 @@ class Planner:
         unchanged = Verdict("level", same(back, version), what, got, back.digest[:19])
         return self._judged(version, level, nouns.ROLLED_BACK, stands, policy, seen, (unchanged,), as_of=back.time)
 
+    @in_one_view
     def plan_retirement(self, name: str, of: str) -> Plan:
         """Taking away what stands at a level. Raises: Refused when nothing does, NotFound for an unknown model."""
         policy = self.policy()
@@ -124,6 +143,7 @@ class Planner:
         plan = Plan(version, of, nouns.RETIRED, stands, policy.digest, (there,), asked=level.approvals, seen=seen)
         return replace(plan, authors=self.store.authors(version), earlier=self._earlier(plan))
 
+    @in_one_view
     def evidence(self, version: ModelVersion) -> tuple[Read, ...]:
         """What each envelope of the version's run proves now, to those whom the policy in force trusts."""
         return self._read(version, self.policy(), self._clock())

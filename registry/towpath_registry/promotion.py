@@ -14,13 +14,13 @@ from typing import TypeVar
 
 from towpath_core.clock import stamp
 from towpath_core.digests import sha256_bytes
-from towpath_core.errors import NotFound, Refused
+from towpath_core.errors import Misused, NotFound, Refused
 from towpath_core.refs import ModelRef
 from towpath_core.verdicts import Verdict
 from towpath_registry import nouns, requests
 from towpath_registry.approvals import eligible, open_approvals
 from towpath_registry.nouns import Approval, Decision, LedgerEntry, ModelVersion, Question
-from towpath_registry.plans import Plan, Planner, same
+from towpath_registry.plans import Plan, Planner, in_one_view, same
 from towpath_registry.policy import Asked, Policy
 from towpath_registry.requests import Promotion
 from towpath_registry.store import ChangedMeanwhile
@@ -33,6 +33,7 @@ _TRIES = 20
 class Promotions(Planner):
     """The requests and moves of one registry, under the policy in force."""
 
+    @in_one_view
     def settle(self, plan: Plan, actor: str, reason: str) -> LedgerEntry | Promotion:
         """Do what the plan says, or ask for it where others must agree, or record that the gates refused it.
 
@@ -46,6 +47,8 @@ class Promotions(Planner):
                 return self.request(now[0], actor, reason)
             return self._do(now[0], actor, reason, "", (Approval(actor, SELF, self._clock()),))
 
+        if plan.event == nouns.RETIRED:
+            _needed(reason, "a retirement")
         now = [plan]
         for _ in range(_TRIES):
             try:
@@ -57,6 +60,7 @@ class Promotions(Planner):
                 now[0] = again
         return once()
 
+    @in_one_view
     def request(self, plan: Plan, actor: str, reason: str) -> Promotion:
         """Ask for what an allowed plan says; the same request that is open already is found, not made twice."""
         if not plan.allowed or plan.done:
@@ -80,11 +84,13 @@ class Promotions(Planner):
         self.store.record(asked, plan.seen)
         return self.promotion(plan.id)
 
+    @in_one_view
     def promotions(self, model: str = "", *, only_open: bool = True) -> list[Promotion]:
         """The requests of one model or of all; those that ran out of time come as expired."""
         found = [self.promotion(number) for number in self.store.open_requests(model)]
         return [promotion for promotion in found if promotion.is_open or not only_open]
 
+    @in_one_view
     def promotion(self, number: str) -> Promotion:
         """Raise NotFound for an unknown request."""
         entries = self.store.request(number)
@@ -117,6 +123,7 @@ class Promotions(Planner):
             return f"{found.ref} was deleted, and another version has its number"
         return ""
 
+    @in_one_view
     def approve(self, number: str, actor: str, reason: str, role: str = "", signature: str = "") -> Promotion:
         """Say yes, in one role that the policy gives the actor, or without naming one in any of them.
 
@@ -146,6 +153,7 @@ class Promotions(Planner):
 
         return _again(once)
 
+    @in_one_view
     def reject(self, number: str, actor: str, reason: str) -> Promotion:
         """Say no for all; whoever may approve may say so, with a reason. Raises: Refused, recorded; NotFound."""
 
@@ -156,8 +164,10 @@ class Promotions(Planner):
             self.store.record(_about(promotion, nouns.REJECTED, actor, reason), seen)
             return self.promotion(number)
 
+        _needed(reason, "a rejection")
         return _again(once)
 
+    @in_one_view
     def cancel(self, number: str, actor: str, reason: str) -> Promotion:
         """Take a request back, as who made it, or who may set the policy. Raises: Refused, recorded; NotFound."""
 
@@ -170,6 +180,7 @@ class Promotions(Planner):
 
         return _again(once)
 
+    @in_one_view
     def apply(self, number: str, actor: str, reason: str = "") -> LedgerEntry:
         """Do what an approved request asks, after judging it anew.
 
@@ -188,6 +199,7 @@ class Promotions(Planner):
             raise self._refused(promotion, actor, "apply", f"{what} changed since it was asked for: ask anew")
         return self._do(plan, actor, reason or promotion.reason, number, promotion.approvals)
 
+    @in_one_view
     def objection(self, promotion: Promotion, actor: str, doing: str, role: str = "") -> str:
         """Why somebody may not `approve`, `reject`, `cancel` or `apply` an open request; empty if they may."""
         policy = self.policy()
@@ -208,11 +220,13 @@ class Promotions(Planner):
         known = person is not None or actor == promotion.requester
         return "" if known else f"{actor} is not in the policy, and did not ask for it"
 
+    @in_one_view
     def authors(self, promotion: Promotion) -> tuple[str, ...]:
         """Who is known to have made the version, by the time it was asked for or since. Raises: NotFound."""
         version = self.store.version(ModelRef(promotion.model, version=promotion.version))
         return tuple(sorted({*promotion.authors, *self.store.authors(version)}))
 
+    @in_one_view
     def planned(self, promotion: Promotion) -> Plan:
         """The request's plan, made anew. Raises: NotFound when its version is gone."""
         if promotion.event == nouns.RETIRED:
@@ -221,6 +235,7 @@ class Promotions(Planner):
             return self.plan_rollback(promotion.model, promotion.level)
         return self.plan(ModelRef(promotion.model, version=promotion.version), promotion.level)
 
+    @in_one_view
     def move(self, actor: str, model: str, level: str, version: int) -> LedgerEntry:
         """What setting an alias by MLflow means: the one complete request for exactly this is done, or nothing.
 
@@ -267,6 +282,7 @@ class Promotions(Planner):
         said = Decision(model, nouns.REFUSED, level, version, None, actor, why, digest, self._judged_by(), verdicts)
         self.store.record(replace(said, details={"attempt": what}))
 
+    @in_one_view
     def registered(self, version: ModelVersion, actor: str) -> LedgerEntry:
         """Write down that the version was made, by whom, and with which evidence; once for the same."""
         found = tuple(sha256_bytes(content) for _, content in self.store.evidence(version))
@@ -335,6 +351,11 @@ class Promotions(Planner):
         review = {"review_by": stamp(self._clock() + timedelta(days=days))} if days else {}
         said = _decision(plan, plan.event, actor, reason)
         return self.store.record(replace(said, request=request, approvals=approvals, details=review), plan.seen)
+
+
+def _needed(reason: str, what: str) -> None:
+    if not reason.strip():
+        raise Misused(f"{what} says why", hint='--reason "..."')
 
 
 def open_text(missing: Sequence[Asked], policy: Policy) -> str:

@@ -59,6 +59,12 @@ class Register(Protocol):
     @property
     def governed(self) -> bool: ...
 
+    def view(self) -> AbstractContextManager[None]:
+        """While the block runs, this thread reads one state of the registry, as far as the store can.
+
+        A write in it ends that state, and what is read after it is the next one.
+        """
+
     def ledger(self, name: str, asked: Question | None = None) -> list[LedgerEntry]:
         """The entries about a model (about the registry: `""`), oldest first; without a question all, and verified.
 

@@ -307,3 +307,23 @@ def test_of_two_who_move_from_the_same_place_one_does(tmp_path: Path) -> None:
     assert moved.count(True) == 1
     (entry,) = world.store.ledger(NAME)
     assert world.store.version(ModelRef(NAME, alias="staging")).version == entry.version == moved.index(True) + 1
+
+
+def test_a_view_shows_one_state_until_something_is_written_in_it(world: EmbeddedWorld) -> None:
+    world.add(material(1))
+    other = EmbeddedStore(world.database, Ticking())
+    with world.store.view():
+        assert [model.latest for model in world.store.models()] == [1]
+        with world.store.view():
+            version = world.store.version(ModelRef(NAME, version=1))
+        world.store.record(decision(version, None))  # would wait for itself if the view were still open
+        assert world.store.version(ModelRef(NAME, alias="staging")).version == 1
+    other.record(replace(decision(version, None), event="refused"))
+    assert len(world.store.ledger(NAME)) == 2
+
+
+def test_what_goes_wrong_in_a_view_ends_it(world: EmbeddedWorld) -> None:
+    world.add(material(1))
+    with pytest.raises(NotFound), world.store.view():
+        world.store.version(ModelRef("nobody", version=1))
+    world.store.record(decision(world.store.version(ModelRef(NAME, version=1)), None))
