@@ -71,7 +71,7 @@ def opened(export: Path) -> Members:
 def packed(export: Path, members: Mapping[str, bytes]) -> Path:
     """The members in the form of an export, as somebody packs them who knows it."""
     raw = io.BytesIO()
-    with gzip.GzipFile("", "wb", 2, raw, mtime=0) as out:
+    with gzip.GzipFile("", "wb", 0, raw, mtime=0) as out:
         for name, content in members.items():
             out.write(verify_towpath_ledger.tar_header(name, len(content)) + content + bytes(-len(content) % 512))
         out.write(bytes(1024))
