@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from towpath.console import clean
 from towpath_core.errors import TowpathError
 
 if TYPE_CHECKING:
@@ -164,9 +165,9 @@ def _told(error: TowpathError, as_json: bool) -> int:
     if as_json:
         _print_json(error, error.exit_code)
     colour = False if os.environ.get("NO_COLOR") else None
-    click.echo(click.style("Error: ", fg="red", bold=True) + error.message, err=True, color=colour)
+    click.echo(click.style("Error: ", fg="red", bold=True) + clean(error.message), err=True, color=colour)
     if error.hint:
-        click.echo(f"Next:  {error.hint}", err=True)
+        click.echo(f"Next:  {clean(error.hint)}", err=True)
     return error.exit_code
 
 
@@ -180,7 +181,7 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 
 def _print_json(error: TowpathError, exit_code: int) -> None:
     told = {"schema": 1, "error": {"message": error.message, "hint": error.hint, "exit_code": exit_code}}
-    click.echo(json.dumps(told, ensure_ascii=False))
+    click.echo(clean(json.dumps(told, ensure_ascii=False)))
 
 
 def _as_interrupt(_signum: int, _frame: object) -> None:

@@ -6,6 +6,7 @@ Results go to standard output, as text or as JSON; progress goes to standard err
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from typing import Any, TypeVar
 import click
 
 SCHEMA = 1
+_TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_BREAKS = re.compile("[\n\t\u2028\u2029]")
+_HALVES = re.compile("[\ud800-\udfff]")  # an argument that is not UTF-8 comes as half characters, which nothing writes
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -32,9 +36,10 @@ class Console:
     def result(self, content: Mapping[str, Any], text: str) -> None:
         """The one result: `content` with `--json` (a `schema` is added), else `text`."""
         if self.json:
-            click.echo(json.dumps({"schema": SCHEMA, **content}, indent=2, ensure_ascii=False, allow_nan=False))
+            whole = json.dumps({"schema": SCHEMA, **content}, indent=2, ensure_ascii=False, allow_nan=False)
+            click.echo(_HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", whole))
         elif text:
-            click.echo(text)
+            click.echo(_HALVES.sub("\ufffd", text))
 
 
 def with_console(function: F) -> F:
@@ -50,13 +55,19 @@ def with_console(function: F) -> F:
 
 
 def clean(text: str) -> str:
-    """Foreign text without control characters, which could rewrite a terminal; newlines and tabs stay."""
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc")
+    """Foreign text without what could rewrite a terminal or turn the order of letters round; newlines and tabs stay."""
+    kept = (c for c in text if c in "\n\t" or (unicodedata.category(c) != "Cc" and c not in _TURNING))
+    return _HALVES.sub("\ufffd", "".join(kept))
+
+
+def one_line(text: str) -> str:
+    """Foreign text as a part of one line: a line more could be taken for one of ours."""
+    return _BREAKS.sub(" ", clean(text))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Aligned columns under a head, two spaces apart; missing values as a dash."""
-    lines = [[clean("–" if cell is None else str(cell)) for cell in row] for row in rows]
+    """Aligned columns under a head, two spaces apart; missing values as a dash. Each row is one line."""
+    lines = [[one_line("–" if cell is None else str(cell)) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(head, *lines, strict=True)]
     whole = [list(head), *lines]
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in whole)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from towpath import record_files
-from towpath.console import clean
+from towpath.console import one_line
 from towpath_core.clock import short, stamp
 from towpath_core.errors import Mismatch, Misused, NotFound, Refused
 from towpath_core.files import read_json
@@ -288,7 +288,7 @@ def _lines(branches: Sequence[Branch]) -> list[str]:
     lines = []
     for branch in branches:
         last = branch is branches[-1]
-        text = clean(branch.text).replace("\n", " ").replace("\t", " ")  # a line more would be a branch more
+        text = one_line(branch.text)  # a line more would be a branch more
         lines.append(f"{'└─' if last else '├─'} {text}")
         lines += [f"{'   ' if last else '│  '}{line}" for line in _lines(branch.branches)]
     return lines

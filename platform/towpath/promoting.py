@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from towpath.console import Console, clean, mark, table
+from towpath.console import Console, clean, mark, one_line, table
 from towpath_core.clock import short, stamp
 from towpath_core.errors import Misused
 from towpath_registry.actor import actor
@@ -188,7 +188,7 @@ def _refusal(plan: Plan, entry: LedgerEntry | None) -> str:
 
 def standing(promotion: Promotion) -> str:
     """How a request stands, and the next step."""
-    head = f"Request {promotion.id}, {promotion.ref} to {promotion.level}"
+    head = f"Request {promotion.id}, {_moves(promotion)}"
     if promotion.state == READY:
         return f"{head}: approved by all who are asked.\nNext: towpath promote --apply {promotion.id}"
     if promotion.is_open:
@@ -196,7 +196,13 @@ def standing(promotion: Promotion) -> str:
         return f"{head}: {promotion.waits_for}.{until}\nNext: towpath approve {promotion.id} (as one of them)"
     why = f": {promotion.ended_reason}" if promotion.ended_reason else ""
     by = f" by {promotion.ended_by}" if promotion.ended_by else ""
-    return clean(f"{head}: {promotion.state}{by}{why}.")
+    return one_line(f"{head}: {promotion.state}{by}{why}.")
+
+
+def _moves(promotion: Promotion) -> str:
+    if promotion.event == RETIRED:
+        return f"{promotion.ref} away from {promotion.level}"
+    return f"{promotion.ref} {'back ' if promotion.event == ROLLED_BACK else ''}to {promotion.level}"
 
 
 def _came_to(event: str, level: str) -> str:

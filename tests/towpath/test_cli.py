@@ -12,7 +12,7 @@ import click
 import pytest
 
 from towpath import cli
-from towpath_core.errors import CouldNot, Mismatch, Misused, NotFound, Refused
+from towpath_core.errors import CouldNot, Mismatch, Misused, NotFound, Refused, TowpathError
 
 if TYPE_CHECKING:
     from tests.conftest import Towpath
@@ -87,10 +87,10 @@ def test_a_program_gets_the_error_as_json_too(towpath: Towpath) -> None:
 
 
 def test_what_was_asked_wrongly_is_json_too(towpath: Towpath) -> None:
-    told = towpath("promote", "--json", code=2)
+    told = towpath("reject", "--json", code=2)
     assert told.json["error"]["exit_code"] == 2
     assert told.json["error"]["message"] in told.err
-    assert told.json["error"]["hint"] == "towpath promote --help"
+    assert told.json["error"]["hint"] == "towpath reject --help"
     assert towpath("--json", code=2).json["error"]["exit_code"] == 2
 
 
@@ -101,6 +101,11 @@ def test_json_that_the_environment_asks_for_tells_errors_too(towpath: Towpath) -
 def test_the_system_s_own_errors_name_the_file(capsys: pytest.CaptureFixture[str]) -> None:
     ends(raising(OSError(28, "No space left on device", "store.db")))
     assert capsys.readouterr().err == "Error: the system refused store.db: No space left on device\n"
+
+
+def test_an_error_that_quotes_foreign_text_cannot_rewrite_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    ends(raising(TowpathError("no \x1b[2Jmodel \u202exyz", hint="ask\x07")))
+    assert capsys.readouterr().err == "Error: no [2Jmodel xyz\nNext:  ask\n"
 
 
 def test_whoever_debugs_gets_the_traceback(towpath: Towpath) -> None:
@@ -156,8 +161,8 @@ def test_an_interrupt_by_key_or_by_signal_ends_with_130(how: signal.Signals) -> 
 
 def test_every_option_can_be_an_environment_variable(towpath: Towpath) -> None:
     assert towpath("doctor", env={"TOWPATH_DOCTOR_JSON": "1"}, code=0).json["schema"] == 1
-    told = towpath("assign", "a/1", env={"TOWPATH_PROMOTE_TO": "heaven"}, code=2)
-    assert "there is no level 'heaven'" in told.err
+    assert "promote what, to where?" in towpath("assign", "a/1", code=2).err
+    assert "there is no registry yet" in towpath("assign", "a/1", env={"TOWPATH_PROMOTE_TO": "staging"}, code=3).err
     assert "there is no template 'nope'" in towpath("new", "a", env={"TOWPATH_NEW_TEMPLATE": "nope"}, code=2).err
 
 

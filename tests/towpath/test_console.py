@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from towpath.console import Console, clean, mark, table, with_console
+from towpath.console import Console, clean, mark, one_line, table, with_console
 
 
 @click.command()
@@ -52,6 +52,33 @@ def test_a_table_without_rows_is_its_head() -> None:
 def test_foreign_text_cannot_rewrite_the_terminal() -> None:
     assert clean("a\x1b[2Jb\x07\r\nc\td\x9b31m") == "a[2Jb\nc\td31m"
     assert "\x1b" not in table(["model"], [["\x1b]0;owned\x07"]])
+
+
+def test_foreign_text_cannot_turn_the_order_of_letters_round() -> None:
+    assert clean("to \u202enoitcudorp\u202c, \u2066ok\u2069") == "to noitcudorp, ok"
+
+
+def test_foreign_text_cannot_add_a_row_to_a_table() -> None:
+    forged = "gain holds\n9  promoted\tproduction\u2028by admin"
+    assert one_line(forged) == "gain holds 9  promoted production by admin"
+    assert table(["entry", "why"], [[5, forged]]).splitlines() == [
+        "entry  why",
+        "5      gain holds 9  promoted production by admin",
+    ]
+
+
+def test_what_came_as_no_text_is_shown_all_the_same() -> None:
+    half = b"bad \xff".decode("utf-8", "surrogateescape")
+
+    @click.command()
+    @with_console
+    def tell(console: Console) -> None:
+        """What the ledger holds of an argument that was not UTF-8."""
+        console.result({"why": half}, half)
+
+    assert CliRunner().invoke(tell, []).stdout_bytes.decode() == "bad \ufffd\n"
+    assert json.loads(CliRunner().invoke(tell, ["--json"]).stdout_bytes) == {"schema": 1, "why": half}
+    assert clean(half) == "bad \ufffd"
 
 
 @pytest.mark.parametrize(("passed", "word"), [(True, "pass"), (False, "FAIL"), (None, "n/a ")])

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from towpath.console import Console, table, with_console
+from towpath.console import Console, one_line, table, with_console
 from towpath_core.clock import short
 
 if TYPE_CHECKING:
     from towpath_registry.requests import Promotion
+
+_WAYS = {"promoted": "to", "rolled_back": "back to", "retired": "away from"}
 
 
 @click.command("requests")
@@ -45,14 +47,14 @@ def _many(waiting: list[Promotion]) -> str:
         (
             p.id,
             p.ref,
-            p.level,
+            f"{_WAYS[p.event]} {p.level}",
             p.requester,
             short(p.requested),
             p.waits_for.removeprefix("it waits for ") or "to be applied",
         )
         for p in waiting
     ]
-    return table(("request", "version", "to", "asked by", "asked", "waits for"), rows)
+    return table(("request", "version", "where", "asked by", "asked", "waits for"), rows)
 
 
 def _one(promotion: Promotion) -> str:
@@ -60,7 +62,7 @@ def _one(promotion: Promotion) -> str:
 
     head = promoting.what(promotion.event, promotion.model, promotion.version, promotion.level, promotion.previous)
     asked = f"asked for by {promotion.requester} on {short(promotion.requested)}"
-    why = f": {promotion.reason}" if promotion.reason else ""
+    why = f": {one_line(promotion.reason)}" if promotion.reason else ""
     said = [(a.by, a.role or "any role", short(a.time)) for a in promotion.approvals]
     approvals = table(("approved by", "as", "on"), said) if said else "Nobody has approved it yet."
     parts = [f"{head}\n{asked}{why}", promoting.verdict_table(promotion.verdicts, verbose=False), approvals]
