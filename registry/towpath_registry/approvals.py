@@ -56,7 +56,8 @@ def eligible(
     fit = _roles(by, role, policy) & set(asked)
     wanted = " or ".join([role] if role in asked else asked)
     if not fit:
-        return Verdict(GATE, False, subject, ", ".join(person.roles), wanted)
+        as_if = f", and not {role}" if role and role not in person.roles else ""
+        return Verdict(GATE, False, subject, f"{', '.join(person.roles)}{as_if}", wanted)
     before = {held for approval in given if approval.by == by for held in _roles(by, approval.role, policy)}
     if fit <= before:
         return Verdict(GATE, False, subject, "somebody who has approved already", "somebody else")

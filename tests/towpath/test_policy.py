@@ -219,6 +219,9 @@ def test_a_faulty_policy_is_not_set(towpath: Towpath, world: EmbeddedWorld, tmp_
 
 def test_a_reason_is_needed(towpath: Towpath, world: EmbeddedWorld, tmp_path: Path) -> None:
     assert "Missing option '--reason'" in towpath("policy", "set", str(written(tmp_path, alone())), code=2).err
+    blank = ("policy", "set", str(written(tmp_path, alone())), "--reason", " ", "-y")
+    assert "a policy is set for a reason" in towpath(*blank, code=2).err
+    assert set_policies(world) == []
 
 
 def test_without_a_terminal_nothing_is_asked_and_nothing_done(

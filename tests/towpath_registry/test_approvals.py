@@ -122,8 +122,8 @@ def test_who_may_approve_may() -> None:
         ("zoe", "", "'zoe' is not among the policy's people, expected mia or bob"),
         ("", "", "'' is not among the policy's people, expected mia or bob"),
         ("Mia", "", "'Mia' is not among the policy's people, expected mia or bob"),
-        (MIA, "business_owner", "'mia' is methodologist, expected business_owner"),
-        (MIA, "clerk", "'mia' is methodologist, expected business_owner or methodologist"),
+        (MIA, "business_owner", "'mia' is methodologist, and not business_owner, expected business_owner"),
+        (MIA, "clerk", "'mia' is methodologist, and not clerk, expected business_owner or methodologist"),
     ],
 )
 def test_who_may_not_is_told_why_and_who_may(by: str, role: str, told: str) -> None:

@@ -138,6 +138,8 @@ def set_(console: Console, file: Path, reason: str, dry_run: bool, yes: bool) ->
     """
     from towpath_registry import governing, policy_file
 
+    if not reason.strip():
+        raise Misused("a policy is set for a reason", hint=f'towpath policy set {file} --reason "..."')
     new = policy_file.read(file)
     old = _before()
     if old is not None and new.digest == old.digest:
