@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import json
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +66,20 @@ def export(database: Database, target: Path, envelopes: Iterable[bytes] = ()) ->
             raise Misused("the ledger is empty: there is nothing to export", hint="towpath audit")
         _write(target, small, lines)
     return Exported(entries, len(notes), len(policies), len(kept), tuple(sorted(named - at_hand.keys())))
+
+
+def held(file: Path) -> Exported:
+    """What an export holds. Raises: CouldNot for a file that is none."""
+    try:
+        found = dict(verifier.members(verifier.unpacked(file)))
+        bodies = [base64.b64decode(json.loads(line)["body"]) for line in found["ledger.jsonl"].splitlines()]
+        named = {envelope for body in bodies for envelope in json.loads(body).get("evidence", ())}
+    except (OSError, verifier.Bad, KeyError, TypeError, ValueError) as error:
+        raise CouldNot(f"{file} is no export: {error}") from error
+    count = Counter(name.partition("/")[0] for name in found)
+    there = {f"sha256:{Path(name).stem}" for name in found if name.startswith("evidence/")}
+    missing = tuple(sorted(named - there))
+    return Exported(len(bodies), count["checkpoints"], count["policies"], len(there), missing)
 
 
 def _line(seq: int, body: bytes, prev: bytes, own: bytes) -> bytes:

@@ -166,6 +166,10 @@ class RemoteStore(ServerModels):
         except OSError as error:
             raise CouldNot(f"cannot write {target}: {error.strerror or error}", hint="choose another folder") from error
 
+    def vkey(self) -> str:
+        """The key that the server signs its ledger with, as it says itself; empty where it has signed nothing yet."""
+        return self.api.one(str, self.api.get("server"), "vkey")
+
     def _export(self, part: IO[bytes]) -> None:
         with self.api.stream(f"{API}export") as source:
             shutil.copyfileobj(source, part, 1 << 20)

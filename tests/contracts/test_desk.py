@@ -284,6 +284,14 @@ def test_the_servers_ledger_becomes_a_file_that_an_auditor_verifies(
     command = [sys.executable, "-I", str(exporting.VERIFIER), str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert f"{len(world.desk.store.ledger(NAME)) + 1} entries" in done.stdout, done
+    made = exporting.held(file)
+    assert (made.entries, made.policies, made.evidence, made.missing) == (
+        len(world.desk.store.ledger(NAME)) + 1,
+        1,
+        3,
+        (),
+    )
+    assert store.vkey() == "towpath+0badcafe+AQ=="
     with pytest.raises(Misused, match="ledger.tar.gz exists"):
         store.export(file)
     with pytest.raises(CouldNot, match="cannot write"):

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from server_world import ServerWorld, team_server
 from towpath_core.errors import TowpathError
 from towpath_core.refs import ModelRef
 from towpath_core.verdicts import Verdict
-from towpath_registry import nouns
+from towpath_registry import exporting, nouns
 from towpath_registry.governing import Desk, desk
 from towpath_registry.remote import RemoteDesk, RemoteStore
 from towpath_registry.requests import Promotion
@@ -126,6 +127,25 @@ def test_a_request_is_rejected_and_another_taken_back_by_typing(server: ServerWo
     types(server, "bob", "cancel", second, code=1)
     types(server, "ann", "cancel", second, "--reason", "not now")
     assert server.desk.promotion(second).state == "cancelled"
+
+
+def test_its_ledger_is_exported_by_typing_and_verified(server: ServerWorld, tmp_path: Path) -> None:
+    file = tmp_path / "ledger.tar.gz"
+    made = types(server, "mia", "audit", "export", str(file), "--json").json
+    assert (made["entries"], made["missing"]) == (len(every_entry(server)), [])
+    anchor = tmp_path / "anchor.note"
+    anchor.write_text(at(server, "mia").store.checkpoint())
+    given = ["--key", made["key"], "--anchor", str(anchor)]
+    command = [sys.executable, "-I", "-S", str(exporting.VERIFIER), str(file), *given]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.endswith("OK\n")) == (0, True), done
+    assert "max is not among the policy's people" in types(server, "max", "audit", "export", f"{file}2", code=1).err
+    assert not Path(f"{file}2").exists()
+
+
+def every_entry(server: ServerWorld) -> list[Any]:
+    models = [model.name for model in server.desk.store.models()]
+    return [entry for name in ("", *models) for entry in server.ledger(name)]
 
 
 def test_what_the_gates_refuse_is_refused_alike(server: ServerWorld) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from towpath_registry.auditing import Audit, Kept
     from towpath_registry.checkpoints import PublicKey
     from towpath_registry.database import Databases
+    from towpath_registry.exporting import Exported
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DATABASE = "The database of a server, on its machine: sqlite:///… or postgresql://user@host/name."
@@ -89,13 +90,8 @@ def export(console: Console, file: Path, database: str) -> None:
     python3 -I verify_towpath_ledger.py ledger.tar.gz --key KEY --anchor FILE
     """
     from towpath_core.digests import sha256_file
-    from towpath_registry import auditing, exporting, tables
 
-    with opened_database(os.environ, database).reading() as rows:
-        if not tables.exists(rows):
-            raise NotFound("nothing was ever recorded in this registry", hint="towpath promote makes the first entry")
-        _, key = _own(_home(os.environ, database), auditing.name_of(rows))
-        made = exporting.export(rows, file, _envelopes(os.environ))
+    key, made = _exported(os.environ, file, database)
     digest = sha256_file(file)
     lack = f"\n{len(made.missing)} statements that entries name were not at hand." if made.missing else ""
     text = (
@@ -132,6 +128,31 @@ def opened_database(environ: Mapping[str, str], address: str = "") -> Databases:
             hint="on the server's machine: towpath audit --database postgresql://user@host/name",
         )
     return server_database.opened(places.tracking_uri(environ))
+
+
+def _exported(environ: Mapping[str, str], file: Path, address: str) -> tuple[str, Exported]:
+    """The key, as auditors are given it, and what went into the file: of a database, or of a governed server."""
+    from towpath_registry import auditing, exporting, places, tables
+
+    if not address and places.database(environ) is None:
+        return _from_server(environ, file), exporting.held(file)
+    with opened_database(environ, address).reading() as rows:
+        if not tables.exists(rows):
+            raise NotFound("nothing was ever recorded in this registry", hint="towpath promote makes the first entry")
+        _, key = _own(_home(environ, address), auditing.name_of(rows))
+        return key, exporting.export(rows, file, _envelopes(environ))
+
+
+def _from_server(environ: Mapping[str, str], file: Path) -> str:
+    """Have a governed server export its ledger; the key that it says it signs with."""
+    from towpath_registry.remote import RemoteStore
+    from towpath_registry.store import open_store
+
+    store = open_store(environ)
+    if not isinstance(store, RemoteStore):
+        raise CouldNot("a plain MLflow server has no ledger that could be exported", hint="towpath server starts one")
+    store.export(file)
+    return store.vkey()
 
 
 def _home(environ: Mapping[str, str], address: str) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ from towpath_registry.nouns import LedgerEntry
 
 _HIDDEN = "\N{REPLACEMENT CHARACTER}"
 _JOINERS = "\u200c\u200d"  # which Persian and Hindi are written with
+_UNSEEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 _DONE = {
     "registered": "registered",
     "requested": "asked for",
@@ -42,7 +43,7 @@ def visible(text: str) -> str:
 
 
 def _is_seen(char: str) -> bool:
-    return char in "\n\t" or char in _JOINERS or unicodedata.category(char)[0] != "C"
+    return char in "\n\t" or char in _JOINERS or unicodedata.category(char) not in _UNSEEN
 
 
 def _shown(value: object) -> object:

@@ -102,7 +102,7 @@ class Pages:
         form = request.form
         address = self._address(number, doing)
         guard.check_token(form.get("token", ""), self._office.secret(), person, address, self._clock())
-        reason = form.get("reason", "").strip()
+        reason = form.get("reason", "").replace("\r\n", "\n").strip()
         if len(reason) > LONGEST_REASON:
             raise Misused(f"the reason is longer than {LONGEST_REASON} characters", hint="say it shorter")
         desk = self._office.desk()

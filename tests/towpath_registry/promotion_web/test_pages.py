@@ -162,8 +162,9 @@ def test_a_rejection_says_why(world: OfficeWorld) -> None:
     form = mia.opens(f"{ROOT}requests/{asked.id}").forms["reject"]
     refused = mia.sends(form, reason="  ")
     assert (refused.status, "a rejection says why" in refused.text) == (400, True)
-    assert "Rejected by mia: division 9 is too bad" in mia.sends(form, reason="division 9 is too bad").text
-    assert world.desk.promotion(asked.id).state == "rejected"
+    assert "Rejected by mia: division 9 is too bad" in mia.sends(form, reason="division 9\r\nis too bad").text
+    found = world.desk.promotion(asked.id)
+    assert (found.state, found.ended_reason) == ("rejected", "division 9\nis too bad")
 
 
 def test_who_asked_may_take_it_back(world: OfficeWorld) -> None:
