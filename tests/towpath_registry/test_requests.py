@@ -24,7 +24,7 @@ from registry_world import (
     private_key,
     unguarded,
 )
-from towpath_core.errors import CouldNot, NotFound, Refused
+from towpath_core.errors import CouldNot, Misused, NotFound, Refused
 from towpath_core.refs import ModelRef
 from towpath_registry import consent, nouns
 from towpath_registry.nouns import LedgerEntry
@@ -175,6 +175,14 @@ def test_a_rejected_request_is_over_and_can_be_asked_for_again(office: Office) -
     again = office.ask()
     assert again.id != asked.id
     assert again.state == "requested"
+
+
+@pytest.mark.parametrize("silence", ["", " \n"])
+def test_a_rejection_says_why(office: Office, silence: str) -> None:
+    asked = office.ask()
+    with pytest.raises(Misused, match="a rejection says why"):
+        office.desk.reject(asked.id, "bea", silence)
+    assert office.desk.promotion(asked.id).is_open
 
 
 def test_only_those_who_could_approve_can_reject(office: Office) -> None:
@@ -335,6 +343,16 @@ def test_a_retired_model_has_nothing_to_go_back_to(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("silence", ["", " \n"])
+def test_a_retirement_says_why(tmp_path: Path, silence: str) -> None:
+    office = Office(MemoryWorld(tmp_path), solo())
+    office.made()
+    office.desk.settle(office.desk.plan(ModelRef(NAME, version=1), "staging"), "ann", "")
+    with pytest.raises(Misused, match="a retirement says why"):
+        office.desk.settle(office.desk.plan_retirement(NAME, "staging"), "ann", silence)
+    assert office.stands() == 1
+
+
 def test_solo_says_that_its_approval_is_ones_own(tmp_path: Path) -> None:
     office = Office(MemoryWorld(tmp_path), solo())
     office.made()
@@ -430,7 +448,7 @@ def test_no_sequence_of_calls_promotes_without_the_people_that_are_asked_for(
             elif what == "approve":
                 office.desk.approve(request, who, "", role)
             elif what == "reject":
-                office.desk.reject(request, who, "")
+                office.desk.reject(request, who, "no")
             elif what == "cancel":
                 office.desk.cancel(request, who, "")
             elif what == "apply":
