@@ -248,11 +248,11 @@ def record_registered(environ: Mapping[str, str], name: str, version: int, clock
 
 
 def trust_own_key(environ: Mapping[str, str], store: Store, clock: Clock = utc_now) -> None:
-    """Write the key at hand into the ledger of a registry that one person works with, if it has none yet."""
-    if store.ledger("", Question(events=(nouns.KEY_ADDED,), newest=1)):
-        return
+    """Write the key at hand into the ledger of a registry that one person works with, unless it tells of it already."""
     public = keys.home_key(environ, keys.EVIDENCE).public
-    add_key(store, public, actor(environ), clock(), "made on first use")
+    events = store.ledger("", Question(events=(nouns.KEY_ADDED, nouns.KEY_REVOKED)))
+    if all(event.details.get("public") != public.text for event in events):
+        add_key(store, public, actor(environ), clock(), "made on first use")
 
 
 def add_key(store: Store, public: PublicKey, by: str, now: datetime, reason: str) -> LedgerEntry:
