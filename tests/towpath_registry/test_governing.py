@@ -212,12 +212,13 @@ def test_a_policy_that_a_new_towpath_reads_otherwise_is_kept_as_it_was_read(tmp_
 def test_a_registry_that_knows_another_key_of_mine_gets_to_know_this_one_but_not_one_that_was_revoked(
     tmp_path: Path,
 ) -> None:
-    world = EmbeddedWorld(tmp_path / "home")
+    clock = Ticking()
+    world = EmbeddedWorld(tmp_path / "home", clock)
     world.add(material())
-    governing.add_key(world.store, private_key(7).public, "ann", Ticking()(), "of another machine")
-    governing.record_registered(world.environ, NAME, 1)
+    governing.add_key(world.store, private_key(7).public, "ann", clock(), "of another machine")
+    governing.record_registered(world.environ, NAME, 1, clock)
     assert [event for event, _ in events(world.store)] == [nouns.KEY_ADDED, nouns.KEY_ADDED]
     governing.revoke_key(world.store, KEY.public, "ann", "left", "")
     world.add(material(2))
-    governing.record_registered(world.environ, NAME, 2)
+    governing.record_registered(world.environ, NAME, 2, clock)
     assert [event for event, _ in events(world.store)][-1] == nouns.KEY_REVOKED
