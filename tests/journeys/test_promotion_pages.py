@@ -14,7 +14,6 @@ from registry_world import NAME, material
 from server_world import ServerWorld, team_server
 from towpath_core.refs import ModelRef
 from towpath_registry.requests import Promotion
-from towpath_registry.sqlite_door import SqliteDatabases
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 HOSTILE = "<script>document.title='pwned'</script><img src=x onerror=document.title='pwned'> \x1b[31m \u202egnirts"
@@ -23,8 +22,7 @@ HOSTILE = "<script>document.title='pwned'</script><img src=x onerror=document.ti
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerWorld]:
     """A team's server with three versions, the first at production, the second at staging."""
-    home = tmp_path_factory.mktemp("team") / "home"
-    with team_server(home, SqliteDatabases(home / "server" / "registry.db")) as world:
+    with team_server(tmp_path_factory.mktemp("team") / "home") as world:
         versions = [world.add(material(number), NAME) for number in (1, 2, 3)]
         world.promote(versions[0], "staging")
         world.promote(versions[0], "production")
