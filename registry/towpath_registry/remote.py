@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import shutil
@@ -17,7 +18,7 @@ from towpath_core.errors import CouldNot, Mismatch, Misused, NotFound, TowpathEr
 from towpath_core.refs import ModelRef
 from towpath_registry import nouns, wire
 from towpath_registry.evidence import Read
-from towpath_registry.nouns import Decision, LedgerEntry, ModelVersion, Question
+from towpath_registry.nouns import Decision, LedgerEntry, ModelSummary, ModelVersion, Question
 from towpath_registry.plans import Plan, Planner
 from towpath_registry.policy import Policy
 from towpath_registry.requests import Promotion
@@ -29,6 +30,7 @@ from towpath_registry.trust import Signer
 T = TypeVar("T")
 API = "/towpath/api/1/"
 _TIMES: Any = Mapping[str, datetime]
+_TEXTS: Any = Mapping[str, str]
 _KINDS = {nouns.PROMOTED: "promotion", nouns.ROLLED_BACK: "rollback", nouns.RETIRED: "retirement"}
 # What a plain MLflow server says to an address that it does not know, to whom its permissions do not let see even that.
 _PLAIN_FORBIDS = b"Permission denied"
@@ -93,9 +95,10 @@ class _Unknown(CouldNot):
 
 
 class RemoteStore(ServerModels):
-    """The registry of a governed server: models and versions as MLflow tells them, everything else as it tells itself.
+    """The registry of a governed server, as it tells itself; only a model's files are fetched as MLflow serves them.
 
-    Nothing is recorded from here: what is asked for at the desk, the server records.
+    MLflow reads all versions of a model to tell of one. Nothing is recorded from here: what is asked for at the desk,
+    the server records.
     """
 
     governed = True
@@ -103,6 +106,30 @@ class RemoteStore(ServerModels):
     def __init__(self, api: Api, uri: str, environ: Mapping[str, str]) -> None:
         super().__init__(uri, environ)
         self.api = api
+
+    def models(self) -> list[ModelSummary]:
+        return self.api.many(ModelSummary, self.api.get("models"), "models")
+
+    def versions(self, name: str) -> list[ModelVersion]:
+        return self.api.many(ModelVersion, self.api.get("versions", model=name), "versions")
+
+    def version(self, ref: ModelRef) -> ModelVersion:
+        which = {"alias": ref.alias} if ref.alias is not None else {"version": ref.version}
+        return self.api.one(ModelVersion, self.api.get("version", model=ref.name, **which), "version")
+
+    def metrics(self, version: ModelVersion) -> dict[str, float]:
+        found = self.api.one(_TEXTS, self.api.get("metrics", **_asked(version)), "metrics")
+        try:
+            return {key: float(value) for key, value in found.items()}
+        except ValueError as error:
+            raise self.api.odd("metrics: one is no number") from error
+
+    def evidence(self, version: ModelVersion) -> list[tuple[str, bytes]]:
+        found = self.api.one(_TEXTS, self.api.get("evidence", **_asked(version)), "evidence")
+        try:
+            return [(name, base64.b64decode(content, validate=True)) for name, content in sorted(found.items())]
+        except ValueError as error:
+            raise self.api.odd("evidence: it is not base64") from error
 
     def ledger(self, name: str, asked: Question | None = None) -> list[LedgerEntry]:
         question: dict[str, object] = {"model": name}
@@ -129,12 +156,12 @@ class RemoteStore(ServerModels):
         return [promotion.id for promotion in self.promotions(name)]
 
     def recorded(self, version: ModelVersion) -> Mapping[str, datetime]:
-        answer = self.api.get("recorded", model=version.name, version=version.version)
+        answer = self.api.get("recorded", **_asked(version))
         found: Mapping[str, datetime] = self.api.one(_TIMES, answer, "recorded")
         return found
 
     def authors(self, version: ModelVersion) -> tuple[str, ...]:
-        answer = self.api.get("authors", model=version.name, version=version.version)
+        answer = self.api.get("authors", **_asked(version))
         return tuple(self.api.many(str, answer, "authors"))
 
     def policy(self, digest: str) -> bytes | None:
@@ -270,6 +297,10 @@ class RemoteDesk:
 
     def _said(self, number: str, doing: str, **content: str) -> Promotion:
         return self._api.one(Promotion, self._api.send("POST", _address(number, doing), **content), "request")
+
+
+def _asked(version: ModelVersion) -> dict[str, object]:
+    return {"model": version.name, "version": version.version}
 
 
 def _address(number: str, doing: str) -> str:

@@ -22,7 +22,6 @@ from towpath_registry import exporting, nouns
 from towpath_registry.governing import Desk, desk
 from towpath_registry.remote import RemoteDesk, RemoteStore
 from towpath_registry.requests import Promotion
-from towpath_registry.sqlite_door import SqliteDatabases
 
 pytestmark = pytest.mark.slow
 BAD = (Verdict("accuracy_4", False, "accuracy_4", "0.41", "at least 0.55"), JUDGED[1])
@@ -31,8 +30,7 @@ BAD = (Verdict("accuracy_4", False, "accuracy_4", "0.41", "at least 0.55"), JUDG
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerWorld]:
     """ann and max may edit models, bob and mia read them; mia is the methodologist, bob the business owner."""
-    home = tmp_path_factory.mktemp("team") / "home"
-    with team_server(home, SqliteDatabases(home / "server" / "registry.db")) as world:
+    with team_server(tmp_path_factory.mktemp("team") / "home") as world:
         yield world
 
 
@@ -74,6 +72,9 @@ def test_everything_reads_the_same_as_on_the_servers_machine(server: ServerWorld
     for ref in (ModelRef(name, version=1), ModelRef(name, alias="staging")):
         assert there.store.version(ref) == here.store.version(ref)
     assert there.store.versions(name) == here.store.versions(name)
+    assert there.store.models() == here.store.models()
+    assert there.store.metrics(second) == here.store.metrics(second)
+    assert there.store.evidence(second) == here.store.evidence(second) != []
     assert there.store.ledger(name) == here.store.ledger(name)
     assert there.store.recorded(second) == here.store.recorded(second) != {}
     assert there.store.authors(second) == here.store.authors(second) != ()

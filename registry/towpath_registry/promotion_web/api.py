@@ -5,6 +5,7 @@ Whoever asks is whom the server authenticated; no field of a request names someb
 
 from __future__ import annotations
 
+import base64
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -46,6 +47,11 @@ class Api:
             ("GET", f"{PREFIX}/policy", self.policy),
             ("POST", f"{PREFIX}/policy", self.set_policy),
             ("GET", f"{PREFIX}/policies/<digest>", self.kept_policy),
+            ("GET", f"{PREFIX}/models", self.models),
+            ("GET", f"{PREFIX}/versions", self.versions),
+            ("GET", f"{PREFIX}/version", self.version),
+            ("GET", f"{PREFIX}/metrics", self.metrics),
+            ("GET", f"{PREFIX}/evidence", self.evidence),
             ("GET", f"{PREFIX}/ledger", self.ledger),
             ("GET", f"{PREFIX}/seen", self.seen),
             ("GET", f"{PREFIX}/checkpoint", self.checkpoint),
@@ -99,6 +105,29 @@ class Api:
         if content is None:
             raise NotFound(f"the registry has no policy {digest}", hint="towpath policy show")
         return {"content": content.decode("ascii")}
+
+    def models(self) -> dict[str, Any]:
+        """Those that MLflow's permissions let who asks see. MLflow itself reads every version to list a model."""
+        found = self._office.desk().store.models()
+        return {"models": wire.plain([model for model in found if self._office.may(model.name, READ)])}
+
+    def versions(self) -> dict[str, Any]:
+        model = _query("model").get("model", "")
+        self._see(model)
+        return {"versions": wire.plain(self._office.desk().store.versions(model))}
+
+    def version(self) -> dict[str, Any]:
+        """The version of a number, or the one that an alias points to."""
+        return {"version": wire.plain(self._version("alias"))}
+
+    def metrics(self) -> dict[str, Any]:
+        """As text, which no program rounds."""
+        found = self._office.desk().store.metrics(self._version())
+        return {"metrics": {key: repr(value) for key, value in found.items()}}
+
+    def evidence(self) -> dict[str, Any]:
+        found = self._office.desk().store.evidence(self._version())
+        return {"evidence": {name: base64.b64encode(content).decode("ascii") for name, content in found}}
 
     def ledger(self) -> dict[str, Any]:
         """The entries about a model, or about the registry; without a question all of them, and verified."""
@@ -218,10 +247,14 @@ class Api:
         self._see(promotion.model)
         return promotion
 
-    def _version(self) -> ModelVersion:
-        asked = _query("model", "version")
-        self._see(asked.get("model", ""))
-        ref = ModelRef(asked.get("model", ""), version=_number("version", asked.get("version", "")))
+    def _version(self, *more: str) -> ModelVersion:
+        asked = _query("model", "version", *more)
+        model, alias = asked.get("model", ""), asked.get("alias")
+        self._see(model)
+        if alias is None:
+            ref = ModelRef(model, version=_number("version", asked.get("version", "")))
+        else:
+            ref = ModelRef(model, alias=alias)
         return self._office.desk().store.version(ref)
 
     def _planned(self, part: Part) -> Callable[[], Plan]:

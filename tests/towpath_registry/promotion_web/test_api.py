@@ -185,6 +185,10 @@ def test_our_own_pages_and_programs_are_heard(world: OfficeWorld, headers: dict[
         ("GET", f"{API}/ledger?model={NAME}&model=other", 400),
         ("GET", f"{API}/ledger?who={NAME}", 400),
         ("GET", f"{API}/recorded?model={NAME}", 400),
+        ("GET", f"{API}/recorded?model={NAME}&alias=staging", 400),
+        ("GET", f"{API}/version?model={NAME}", 400),
+        ("GET", f"{API}/version?model={NAME}&alias=nowhere", 404),
+        ("GET", f"{API}/versions?model=nothing", 404),
         ("GET", f"{API}/server?workspace=nowhere", 404),
     ],
 )
@@ -247,6 +251,11 @@ def test_who_may_not_read_the_model_learns_nothing_of_it(own: OfficeWorld) -> No
     own.office.strangers.add("stan")
     asked, stan = own.ask(reason="a secret"), Visitor(own, "stan")
     for method, address, content in [
+        ("GET", f"/versions?model={NAME}", None),
+        ("GET", f"/version?model={NAME}&version=1", None),
+        ("GET", f"/version?model={NAME}&alias=staging", None),
+        ("GET", f"/metrics?model={NAME}&version=1", None),
+        ("GET", f"/evidence?model={NAME}&version=1", None),
         ("GET", f"/ledger?model={NAME}", None),
         ("GET", f"/seen?model={NAME}", None),
         ("GET", f"/recorded?model={NAME}&version=1", None),
@@ -263,6 +272,7 @@ def test_who_may_not_read_the_model_learns_nothing_of_it(own: OfficeWorld) -> No
         assert answer.status_code == 403, address
         assert error(answer)["message"] == f"stan may not read {NAME}"
     assert stan.asks("GET", f"{API}/requests").get_json() == {"requests": []}
+    assert stan.asks("GET", f"{API}/models").get_json() == {"models": []}
     assert own.desk.promotion(asked.id).is_open
 
 
