@@ -7,7 +7,7 @@ is a ledger entry, and so is every refusal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
@@ -18,7 +18,7 @@ from towpath_core.errors import Misused, NotFound, Refused
 from towpath_core.refs import ModelRef
 from towpath_core.verdicts import Verdict
 from towpath_registry import nouns, requests
-from towpath_registry.approvals import eligible, open_approvals
+from towpath_registry.approvals import eligible, open_approvals, still_able
 from towpath_registry.nouns import Approval, Decision, LedgerEntry, ModelVersion, Question
 from towpath_registry.plans import Plan, Planner, in_one_view, same
 from towpath_registry.policy import Asked, Policy
@@ -101,13 +101,13 @@ class Promotions(Planner):
             return found
         if why := self._outlived(found):
             return replace(found, state="expired", ended_reason=why)
-        policy = self.policy()
-        missing = open_approvals(
-            policy.level(found.level), policy, found.approvals, found.requester, self.authors(found)
-        )
+        policy, authors = self.policy(), self.authors(found)
+        level = policy.level(found.level)
+        missing = open_approvals(level, policy, found.approvals, found.requester, authors)
         if not missing:
             return replace(found, state=requests.READY)
-        return replace(found, missing=missing, waits_for=open_text(missing, policy))
+        able = still_able(level, policy, found.approvals, found.requester, authors)
+        return replace(found, missing=missing, waits_for=open_text(missing, policy, able))
 
     def _outlived(self, found: Promotion) -> str:
         """Why a request that nothing has ended is over all the same; empty if it is not."""
@@ -358,11 +358,13 @@ def _needed(reason: str, what: str) -> None:
         raise Misused(f"{what} says why", hint='--reason "..."')
 
 
-def open_text(missing: Sequence[Asked], policy: Policy) -> str:
-    """What is still to be approved, and who can: for people."""
+def open_text(missing: Sequence[Asked], policy: Policy, able: Collection[str]) -> str:
+    """What is still to be approved, and who of those who are `able` can: for people."""
     parts = []
     for asked in missing:
-        who = ", ".join(sorted(person.name for person in policy.people if asked.role in person.roles)) or "nobody yet"
+        holders = [person.name for person in policy.people if asked.role in person.roles]
+        who = ", ".join(sorted(set(holders) & set(able)))
+        who = who or f"nobody but {', '.join(sorted(holders))}, who may not" if holders else "nobody yet"
         parts.append(f"{asked.count} × {asked.role} ({who})")
     return f"it waits for {' and '.join(parts)}"
 

@@ -148,6 +148,14 @@ def test_whoever_asked_for_it_cannot_approve_it(office: Office) -> None:
     assert "is the requester" in refused(lambda: office.desk.approve(asked.id, "mel", ""))
 
 
+def test_it_waits_for_nobody_who_may_not_approve_it(office: Office) -> None:
+    assert office.ask(by="bea").waits_for == "it waits for 1 × methodologist (mel, mia) and 1 × business_owner (mia)"
+    office.policy = replace(office.policy, people=tuple(p for p in PEOPLE if p.name != "mia"))
+    assert office.ask(by="bea").waits_for == (
+        "it waits for 1 × methodologist (mel) and 1 × business_owner (nobody but bea, who may not)"
+    )
+
+
 def test_whoever_made_the_version_cannot_approve_it(office: Office) -> None:
     office.made(2, author="mel")
     asked = office.ask(2)
