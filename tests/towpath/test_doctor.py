@@ -142,6 +142,13 @@ def test_a_server_that_is_away_is_an_illness(towpath: Towpath) -> None:
     assert told["next"] == "start the server, or unset MLFLOW_TRACKING_URI to work on TOWPATH_HOME"
 
 
+def test_a_password_in_an_address_is_neither_told_nor_in_the_way() -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Says) as server, answering(b"3.17.2", server):
+        place = f"127.0.0.1:{server.server_address[1]}"
+        found = of("registry", MLFLOW_TRACKING_URI=f"http://ann:s3cret@{place}")
+    assert (found.state, found.found) == ("ok", f"http://{place}, mlflow 3.17.2")
+
+
 def test_a_store_of_another_kind_is_an_illness() -> None:
     found = of("registry", MLFLOW_TRACKING_URI="databricks")
     assert (found.state, found.required) == ("missing", True)

@@ -170,7 +170,7 @@ def _registry(environ: Mapping[str, str]) -> Finding:
     try:
         uri, path = places.tracking_uri(environ), places.database(environ)
         if path is None:
-            return _server(uri, costs)
+            return _server(places.without_password(uri), costs)
         if not path.exists():
             return Finding("registry", "ok", f"{path}; the first run makes it", required=True)
         _check(path)
