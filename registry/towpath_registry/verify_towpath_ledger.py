@@ -64,6 +64,10 @@ LINE = re.compile(
 )
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+# How names are read: what nobody sees is gone, and letters that cannot be told from Latin ones are those.
+INVISIBLE = ("Cc", "Cf", "Zs", "Zl", "Zp")
+BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
+TWINS = str.maketrans("аеорсухіјѕԁһոѵԛԝαοντικρυı", "aeopcyxijsdhnvqwaovtikpui")
 # The fields of an entry; those of SINCE_2 did not exist in the first schema.
 TEXTS = ("actor", "digest", "event", "level", "model", "policy", "reason", "request", "time", "workspace")
 FIELDS = {
@@ -269,8 +273,9 @@ def entry(body: bytes, seq: int) -> dict[str, Any]:
 
 def folded(name: str) -> str:
     """What a person reads: names that look alike are one."""
-    seen = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(c for c in seen if unicodedata.category(c)[0] not in "CZM")
+    seen = BLANK.sub("", unicodedata.normalize("NFKD", name)).casefold()
+    kept = (c for c in seen if unicodedata.category(c) not in INVISIBLE and not unicodedata.combining(c))
+    return "".join(kept).translate(TWINS)
 
 
 def seated(places: list[str], able: dict[str, set[str]]) -> bool:

@@ -147,6 +147,11 @@ def approved_by_somebody_who_looks_like_the_requester(world: LedgerWorld) -> Non
     world.move(nouns.PROMOTED, 3, "staging", request=number, approvals=(world.approve(number, *MIA),))
 
 
+def approved_by_a_twin_of_the_requester(world: LedgerWorld) -> None:
+    number = world.ask(3, "staging", by="mіа")  # the last two letters are Cyrillic
+    world.move(nouns.PROMOTED, 3, "staging", request=number, approvals=(world.approve(number, *MIA),))
+
+
 def approved_by_an_author(world: LedgerWorld) -> None:
     world.register(4, actor="mia")
     world.put(4, "staging", MIA)
@@ -271,6 +276,7 @@ STORIES = {
     with_an_approval_of_another_time: NOT_GIVEN,
     approved_by_the_requester: NOT_THESE,
     approved_by_somebody_who_looks_like_the_requester: NOT_THESE,
+    approved_by_a_twin_of_the_requester: NOT_THESE,
     approved_by_an_author: NOT_THESE,
     approved_in_a_role_that_they_do_not_hold: NOT_THESE,
     approved_by_one_person_for_two: NOT_THESE,

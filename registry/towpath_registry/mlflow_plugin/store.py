@@ -29,7 +29,7 @@ from mlflow.utils.validation import (
 from towpath_registry.mlflow_plugin.answers import guarded
 from towpath_registry.mlflow_plugin.house import House, here, person
 from towpath_registry.mlflow_plugin.kept import Kept
-from towpath_registry.names import folded, governed
+from towpath_registry.names import folded, governed, readings
 from towpath_registry.nouns import DIGEST, IMPORTED_FROM, MONITORING, PROVENANCE, ModelVersion
 
 SCHEME = "governed+"
@@ -266,9 +266,9 @@ class _Governed:
             names = [row[0] for row in rows]
         if name in names:
             return  # MLflow says that it is there
-        seen = folded(name)
-        twins = [known for known in names if known not in but and folded(known) == seen]
-        if not seen or twins:
+        seen = readings(name)
+        twins = [known for known in names if known not in but and readings(known) & seen]
+        if not folded(name) or twins:
             why = f"{name!r} looks like the model {twins[0]}" if twins else f"{name!r} has no letter that can be seen"
             self._refuse(what, why, name, hint="choose a name that nobody takes for another")
 
@@ -305,7 +305,7 @@ def _check_alias(alias: str) -> None:
 
 
 def _is_ours(key: str) -> bool:
-    return folded(key).startswith("towpath.")
+    return any(reading.startswith("towpath.") for reading in readings(key))
 
 
 def _model_id(source: str) -> str:

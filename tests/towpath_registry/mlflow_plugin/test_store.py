@@ -113,7 +113,13 @@ def test_an_alias_that_is_no_level_is_anybody_s(registry: Any) -> None:
     assert registry.get_registered_model(MODEL).aliases == {}
 
 
-@pytest.mark.parametrize("alias", ["Staging", "STAGING", "staging\n", "ｓtaging", "stagіng", "sta\u0301ging"])
+@pytest.mark.parametrize(
+    "alias",
+    [
+        *("Staging", "STAGING", "staging\n", "ｓtaging", "stagіng", "sta\u0301ging"),
+        *("STAGIΝG", "SТAGING", "ꓢtaging", "ѕтagiոɡ", "staging\u3164", "sta\uffa0ging"),
+    ],
+)
 def test_an_alias_that_looks_like_a_level_is_refused(world: GovernedWorld, registry: Any, alias: str) -> None:
     world.judge.complete.add((MODEL, "staging", 1))
     with pytest.raises(MlflowException) as caught:
@@ -172,7 +178,11 @@ def test_a_model_with_versions_keeps_its_name(world: GovernedWorld, registry: An
 
 
 @pytest.mark.parametrize(
-    "name", ["Occupation-Coder", "occupation-coder ", "оccupation-coder", "occupation\u200b-coder"]
+    "name",
+    [
+        *("Occupation-Coder", "occupation-coder ", "оccupation-coder", "occupation\u200b-coder"),
+        *("OCCUPATIOΝ-CODER", "occupation-coder\ufe0f", "occupatioո-coder", "occupation\u034f-coder"),
+    ],
 )
 def test_a_name_that_looks_like_another_model_s_is_refused(registry: Any, name: str) -> None:
     refused(lambda: registry.create_registered_model(name), f"looks like the model {MODEL}")
