@@ -306,6 +306,14 @@ def unguarded(database: Path) -> Iterator[sqlite3.Connection]:
             rows.execute(text)
 
 
+def forget(database: Path) -> None:
+    """Take away everything of ours, as if MLflow alone had ever written this database."""
+    with contextlib.closing(sqlite3.connect(database)) as rows, rows:
+        ours = "SELECT type, name FROM sqlite_master WHERE name GLOB 'towpath_*' AND type IN ('trigger', 'table')"
+        for kind, name in sorted(rows.execute(ours).fetchall(), reverse=True):
+            rows.execute(f"DROP {kind} {name}")
+
+
 def promotions(world: World, policy: Policy | None = None, clock: Ticking | None = None) -> Promotions:
     """Who decides in this world, under the policy, else solo; everybody trusts the tester."""
     return Promotions(world.store, clock or Ticking(), lambda: policy or solo(), lambda _: SIGNERS)
@@ -363,6 +371,7 @@ def mlflow_server(folder: Path) -> Iterator[str]:
     folder.mkdir(parents=True)
     environ = {"TOWPATH_HOME": str(folder)}
     places.ensure_home(environ)
+    forget(folder / "towpath.db")
     with server_over(places.tracking_uri(environ), folder) as address:
         yield address
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from registry_world import NAME, EmbeddedWorld, Ticking, material, unguarded
+from registry_world import NAME, EmbeddedWorld, Ticking, forget, material, unguarded
 from towpath_core.clock import utc_now
 from towpath_core.errors import CouldNot, NotFound
 from towpath_core.refs import ModelRef
@@ -85,7 +85,7 @@ def test_the_history_of_a_deleted_model_stays(world: EmbeddedWorld) -> None:
 
 def test_a_database_that_plain_mlflow_made_gets_its_ledger_with_the_first_decision(world: EmbeddedWorld) -> None:
     version = world.add(material(1))
-    _forget(world)
+    forget(world.database)
     assert world.store.ledger(NAME) == []
     world.store.record(decision(version, None))
     assert len(world.store.ledger(NAME)) == 1
@@ -93,7 +93,7 @@ def test_a_database_that_plain_mlflow_made_gets_its_ledger_with_the_first_decisi
 
 def test_what_stood_at_a_level_before_there_was_a_ledger_is_written_down_as_found(world: EmbeddedWorld) -> None:
     first, second = world.add(material(1)), world.add(material(2))
-    _forget(world)
+    forget(world.database)
     change(world, "INSERT INTO registered_model_aliases(name, alias, version) VALUES(?, 'production', 1)", NAME)
     change(world, "INSERT INTO registered_model_aliases(name, alias, version) VALUES(?, 'challenger', 2)", NAME)
     world.store.record(decision(second, None))
@@ -101,14 +101,6 @@ def test_what_stood_at_a_level_before_there_was_a_ledger_is_written_down_as_foun
     assert (found.event, found.level, found.version, found.digest) == ("imported", "production", 1, first.digest)
     assert (found.reason, found.verdicts) == ("it stood there before the ledger began", ())
     assert moved.event == PROMOTED
-
-
-def _forget(world: EmbeddedWorld) -> None:
-    """Take away everything of ours, as if MLflow alone had ever written this database."""
-    with contextlib.closing(sqlite3.connect(world.database)) as rows, rows:
-        ours = "SELECT type, name FROM sqlite_master WHERE name GLOB 'towpath_*' AND type IN ('trigger', 'table')"
-        for kind, name in sorted(rows.execute(ours).fetchall(), reverse=True):
-            rows.execute(f"DROP {kind} {name}")
 
 
 def test_files_that_are_gone_are_an_error_and_not_an_empty_model(world: EmbeddedWorld) -> None:
