@@ -85,3 +85,31 @@ def test_a_program_of_another_group_is_not_touched() -> None:
             pass
         assert runs(bystander.pid)
         assert os.getpgid(bystander.pid) != os.getpgid(0)
+
+
+def test_a_program_that_is_tied_to_us_ends_when_our_end_of_the_pipe_does() -> None:
+    """That is what the kernel does to the pipe when we are killed."""
+    program = (
+        "import time; from towpath_core.processes import end_with_stdin; end_with_stdin();"
+        " print('ready', flush=True); time.sleep(600)"
+    )
+    with group([sys.executable, "-c", program], tied=True) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == "ready\n"
+        assert process.poll() is None
+        process.stdin.close()
+        assert process.wait(30) == -signal.SIGTERM
+
+
+def test_a_program_that_does_not_listen_to_that_is_ended_by_force() -> None:
+    program = (
+        "import signal, time; from towpath_core.processes import end_with_stdin;"
+        " signal.signal(signal.SIGTERM, signal.SIG_IGN); end_with_stdin(0.1); print('ready', flush=True); time.sleep(600)"
+    )
+    with group([sys.executable, "-c", program], tied=True) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == "ready\n"
+        process.stdin.close()
+        assert process.wait(30) == 143
