@@ -105,7 +105,8 @@ def test_a_program_that_is_tied_to_us_ends_when_our_end_of_the_pipe_does() -> No
 def test_a_program_that_does_not_listen_to_that_is_ended_by_force() -> None:
     program = (
         "import signal, time; from towpath_core.processes import end_with_stdin;"
-        " signal.signal(signal.SIGTERM, signal.SIG_IGN); end_with_stdin(0.1); print('ready', flush=True); time.sleep(600)"
+        " signal.signal(signal.SIGTERM, signal.SIG_IGN); end_with_stdin(0.1);"
+        " print('ready', flush=True); time.sleep(600)"
     )
     with group([sys.executable, "-c", program], tied=True) as process:
         assert process.stdout is not None
