@@ -138,8 +138,8 @@ def move(walk: Walk, name: str) -> None:
     walk.run("towpath", "history", name)
     walk.step(
         "Have it audited",
-        "The ledger's chain, its signed checkpoints, and that what stands at each level follows from it. An auditor can "
-        "do the same offline, with the export and one file of Python.",
+        "The ledger's chain, its signed checkpoints, and that what stands at each level follows from it. An auditor "
+        "can do the same offline, with the export and one file of Python.",
     )
     walk.run("towpath", "audit")
 

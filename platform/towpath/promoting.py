@@ -188,7 +188,7 @@ def _refusal(plan: Plan, entry: LedgerEntry | None) -> str:
 
 def standing(promotion: Promotion) -> str:
     """How a request stands, and the next step."""
-    head = f"Request {promotion.id}, {_moves(promotion)}"
+    head = f"Request {promotion.id}, {promotion.move}"
     if promotion.state == READY:
         return f"{head}: approved by all who are asked.\nNext: towpath promote --apply {promotion.id}"
     if promotion.is_open:
@@ -197,12 +197,6 @@ def standing(promotion: Promotion) -> str:
     why = f": {promotion.ended_reason}" if promotion.ended_reason else ""
     by = f" by {promotion.ended_by}" if promotion.ended_by else ""
     return one_line(f"{head}: {promotion.state}{by}{why}.")
-
-
-def _moves(promotion: Promotion) -> str:
-    if promotion.event == RETIRED:
-        return f"{promotion.ref} away from {promotion.level}"
-    return f"{promotion.ref} {'back ' if promotion.event == ROLLED_BACK else ''}to {promotion.level}"
 
 
 def _came_to(event: str, level: str) -> str:

@@ -258,13 +258,13 @@ _GUARD_TRIGGERS = (
 # `starts with towpath_`, in the way that the indexes of the catalogue answer
 _OURS = "({0} >= 'towpath_' AND {0} < 'towpath`')"
 _FOUND = f"""WITH home AS (SELECT relnamespace AS id FROM pg_class WHERE oid = to_regclass('registered_model_aliases')),
- tables AS (SELECT c.oid, c.relname, {_OURS.format('c.relname')} AS ours,
+ tables AS (SELECT c.oid, c.relname, {_OURS.format("c.relname")} AS ours,
    concat_ws(' ', c.relkind, c.relpersistence, CASE WHEN NOT pg_table_is_visible(c.oid) THEN 'hidden' END,
     CASE WHEN c.relrowsecurity THEN 'row security' END,
     CASE WHEN EXISTS (SELECT 1 FROM pg_rewrite w WHERE w.ev_class = c.oid) THEN 'rules' END,
     CASE WHEN EXISTS (SELECT 1 FROM pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent)) THEN 'family' END) AS kind
   FROM pg_class c JOIN home ON c.relnamespace = home.id WHERE c.relkind NOT IN ('i', 'I', 'S', 'c', 't')
-  AND ({_OURS.format('c.relname')} OR c.relname IN ({_quoted(*guards.GUARDED)})))
+  AND ({_OURS.format("c.relname")} OR c.relname IN ({_quoted(*guards.GUARDED)})))
 SELECT '', quote_ident(n.nspname) FROM pg_namespace n JOIN home ON n.oid = home.id
 UNION ALL SELECT t.relname, t.kind || CASE WHEN t.ours THEN (
    SELECT string_agg(concat_ws(' ', '', a.attname, format_type(a.atttypid, a.atttypmod),
@@ -280,7 +280,7 @@ UNION ALL SELECT i.relname, pg_get_indexdef(i.oid) FROM pg_index x JOIN tables t
 UNION ALL SELECT p.proname || '()', concat_ws(' ', l.lanname, p.pronargs, p.prosecdef,
    array_to_string(p.proconfig, ';'), p.prosrc)
   FROM pg_proc p JOIN home ON p.pronamespace = home.id JOIN pg_language l ON l.oid = p.prolang
-  WHERE {_OURS.format('p.proname')}"""
+  WHERE {_OURS.format("p.proname")}"""
 
 
 def inspected(database: Database) -> tuple[Scheme, dict[str, str]]:

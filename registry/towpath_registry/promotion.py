@@ -327,7 +327,7 @@ class Promotions(Planner):
         )
         self.store.record(said)
         return Refused(
-            f"{actor} cannot {doing} request {promotion.id} ({promotion.ref} to {promotion.level}): {why}",
+            f"{actor} cannot {doing} request {promotion.id} ({promotion.move}): {why}",
             hint=f"towpath requests {promotion.id}",
         )
 

@@ -61,6 +61,12 @@ class Promotion:
     def ref(self) -> str:
         return f"{self.model}/{self.version}"
 
+    @property
+    def move(self) -> str:
+        """What it asks for, in a few words."""
+        ways = {nouns.RETIRED: "away from", nouns.ROLLED_BACK: "back to"}
+        return f"{self.ref} {ways.get(self.event, 'to')} {self.level}"
+
     def expired(self, now: datetime) -> bool:
         return self.expires is not None and now >= self.expires
 

@@ -102,6 +102,8 @@ def _translated(doing: str) -> Iterator[None]:
         raise
     except DBAPIError as error:
         said = str(error.orig).partition("\n")[0] or type(error.orig).__name__
+        if sqlite_door.gone(said) or getattr(error.orig, "sqlstate", None) in ("42P01", "42703"):
+            raise sqlite_door.changed(said) from error
         raise CouldNot(f"{doing} the registry's database: {said}", hint=_hint(error, said)) from error
     except SQLAlchemyError as error:
         raise CouldNot(f"{doing} the registry's database: {type(error).__name__}", hint="towpath doctor") from error

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from towpath_core.errors import CouldNot, NotFound, TowpathError
+from towpath_core.errors import CouldNot, Mismatch, NotFound, TowpathError
 from towpath_registry import places
 
 
@@ -66,7 +66,21 @@ class SqliteDatabases:
         except TowpathError:
             raise
         except sqlite3.Error as error:
+            if gone(str(error)):
+                raise changed(str(error)) from error
             raise CouldNot(f"{doing} the registry {self._path}: {error}", hint=hint(str(error))) from error
+
+
+def gone(said: str) -> bool:
+    """Whether SQLite misses a table or a column: neither we nor the MLflow that we know ever take one away."""
+    return said.startswith(("no such table: ", "no such column: "))
+
+
+def changed(said: str) -> Mismatch:
+    return Mismatch(
+        f"the registry's tables were changed by other means than towpath: {said}",
+        hint="compare the database with a backup; nothing can be promoted until it is whole",
+    )
 
 
 def hint(said: str) -> str:

@@ -68,7 +68,7 @@ def test_a_full_disk_leaves_everything_as_it_was(tmp_path: Path) -> None:
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
         "import crashing; crashing.main(sys.argv[1], '0', 'staging')"
     )
-    environ = {"PYTHONPATH": str(Path(crashing.__file__).parent), "HOME": str(tmp_path)}
+    environ = {"PYTHONPATH": str(Path(crashing.__file__).parent), "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     ended = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "home")], env=environ, capture_output=True, text=True, timeout=120
     )

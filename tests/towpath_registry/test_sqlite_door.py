@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from guarded_world import Guarded
-from towpath_core.errors import CouldNot, NotFound
+from registry_world import NAME, EmbeddedWorld, material, promotions
+from towpath_core.errors import CouldNot, Mismatch, NotFound
+from towpath_core.refs import ModelRef
 from towpath_registry.sqlite_door import SqliteDatabases
 
 
@@ -66,3 +70,13 @@ def test_what_is_no_database_is_not_read(tmp_path: Path) -> None:
     for ask in (SqliteDatabases(path).reading, SqliteDatabases(path).writing):
         with pytest.raises(CouldNot, match="not a database"), ask():
             pass
+
+
+@pytest.mark.parametrize("table", ["towpath_ledger", "towpath_evidence", "registered_model_aliases"])
+def test_a_table_that_was_taken_away_is_a_change_by_other_means(tmp_path: Path, table: str) -> None:
+    world = EmbeddedWorld(tmp_path / "home")
+    world.add(material())
+    with contextlib.closing(sqlite3.connect(world.database)) as rows, rows:
+        rows.execute(f"DROP TABLE {table}")
+    with pytest.raises(Mismatch, match=f"changed by other means than towpath: no such table: {table}"):
+        promotions(world).plan(ModelRef(NAME, version=1), "staging")

@@ -179,22 +179,28 @@ def _text(model: str, entries: list[LedgerEntry]) -> str:
 
 
 def _why(entry: LedgerEntry) -> str | None:
-    """The reason first, then what the entry belongs to and who agreed, then the first gate that refused."""
+    """What the entry belongs to and who agreed, then the first gate that refused; last, in quotes, what a person wrote.
+
+    Only what a person wrote, or a gate said, is cut when it is long.
+    """
     from towpath_registry.nouns import APPROVED, REGISTERED
 
     failed = [f"{verdict.gate}: {verdict.reason}" for verdict in entry.verdicts if not verdict.passed]
     role = entry.details.get("role", "") if entry.event == APPROVED else ""
     people = _people(entry.approvals) if entry.event != APPROVED else ""
     parts = [
-        entry.reason,
         f"as {_words(role)}" if role else "",
         f"request {entry.request}" if entry.request else "",
         f"approved by {people}" if people else "",
         f"{len(entry.evidence)} statements of evidence" if entry.event == REGISTERED and entry.evidence else "",
-        *failed[:1],
+        *map(_short, failed[:1]),
+        f"“{_short(entry.reason)}”" if entry.reason else "",
     ]
-    told = "; ".join(part for part in parts if part)
-    return (told if len(told) <= _WIDE else f"{told[: _WIDE - 1]}…") or None
+    return "; ".join(part for part in parts if part) or None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _WIDE else f"{text[: _WIDE - 1]}…"
 
 
 def _people(approvals: Sequence[Approval]) -> str:
