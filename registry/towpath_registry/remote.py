@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import os
 import shutil
 import tempfile
@@ -120,9 +121,12 @@ class RemoteStore(ServerModels):
     def metrics(self, version: ModelVersion) -> dict[str, float]:
         found = self.api.one(_TEXTS, self.api.get("metrics", **_asked(version)), "metrics")
         try:
-            return {key: float(value) for key, value in found.items()}
+            values = {key: float(value) for key, value in found.items()}
         except ValueError as error:
             raise self.api.odd("metrics: one is no number") from error
+        if not all(map(math.isfinite, values.values())):
+            raise self.api.odd("metrics: one is no number")
+        return values
 
     def evidence(self, version: ModelVersion) -> list[tuple[str, bytes]]:
         found = self.api.one(_TEXTS, self.api.get("evidence", **_asked(version)), "evidence")

@@ -14,16 +14,17 @@ import pytest
 
 from fake_mlflow import FakeMlflow, serving
 from office_world import OfficeWorld
-from registry_world import NAME, Ticking, free_port
-from towpath_core.errors import CouldNot, Mismatch, NotFound, Refused
+from registry_world import NAME, START, Ticking, free_port
+from towpath_core.errors import CouldNot, Mismatch, Refused
 from towpath_core.refs import ModelRef
 from towpath_registry import wire
 from towpath_registry.governing import LocalDesk, desk
-from towpath_registry.nouns import REGISTERED, Decision
+from towpath_registry.nouns import REGISTERED, Decision, ModelVersion
 from towpath_registry.remote import Api, RemoteDesk, RemoteStore
 from towpath_registry.server import ServerStore
 from towpath_registry.store import open_store
 
+VERSION = ModelVersion(NAME, 1, START, "a run", "models:/m-1", "sha256:" + "d" * 64)
 SERVER = {"api": 1, "towpath": "0.1.0", "workspace": "default", "person": "ann", "policy": None, "vkey": ""}
 
 
@@ -208,12 +209,36 @@ def test_a_refusal_reads_as_it_was_said_there() -> None:
     assert (caught.value.message, caught.value.hint) == ("mia is the requester", "ask max")
 
 
-def test_models_and_versions_are_read_as_from_any_mlflow_server() -> None:
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"metrics": {"accuracy": "high"}}, "metrics: one is no number"),
+        ({"metrics": {"accuracy": "nan"}}, "metrics: one is no number"),
+        ({"metrics": {"accuracy": "-inf"}}, "metrics: one is no number"),
+        ({"metrics": {"accuracy": 0.5}}, "metrics: accuracy is not str"),
+        ({"metrics": []}, "metrics: it is not an object"),
+    ],
+)
+def test_a_measure_that_is_no_number_is_an_error(answer: object, words: str) -> None:
+    with answering(governed(answer)) as address, pytest.raises(CouldNot, match=words):
+        open_store(at(address)).metrics(VERSION)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"evidence": {"quality.dsse.json": "not base64!"}}, "evidence: it is not base64"),
+        ({"evidence": {"quality.dsse.json": None}}, "evidence: quality.dsse.json is not str"),
+        ({}, "evidence: it is not an object"),
+    ],
+)
+def test_evidence_that_cannot_be_read_is_an_error(answer: object, words: str) -> None:
+    with answering(governed(answer)) as address, pytest.raises(CouldNot, match=words):
+        open_store(at(address)).evidence(VERSION)
+
+
+def test_a_models_files_are_fetched_as_from_any_mlflow_server() -> None:
     fake = FakeMlflow()
-    fake.versions = {1: {"towpath.digest": "sha256:" + "d" * 64}}
-    with serving(fake) as address:
-        store = RemoteStore(Api(address, {}), address, {})
-        assert [model.name for model in store.models()] == ["coder"]
-        assert store.version(ModelRef("coder", version=1)).digest == "sha256:" + "d" * 64
-        with pytest.raises(NotFound, match="there is no model codes"):
-            store.version(ModelRef("codes", version=1))
+    with serving(fake) as address, RemoteStore(Api(address, {}), address, {}).model_folder(VERSION) as folder:
+        assert list(folder.iterdir()) == []
+    assert [path for _, path, _ in fake.requests] == ["/api/2.0/mlflow/logged-models/m-1/artifacts/directories"]
