@@ -31,9 +31,17 @@ def guarded(method: F) -> F:
     def asked(*args: Any, **values: Any) -> Any:
         with answering():
             person()
+            _refuse_half_characters(*args, *values.values())
             return method(*args, **values)
 
     return asked  # type: ignore[return-value]
+
+
+def _refuse_half_characters(*values: object) -> None:
+    """Raise MlflowException for text that no database can hold."""
+    for value in values:
+        if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+            raise MlflowException("a text holds half a character (a lone surrogate)", codes.INVALID_PARAMETER_VALUE)
 
 
 @contextlib.contextmanager

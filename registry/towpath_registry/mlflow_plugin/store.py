@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
 from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.server.constants import READ_REPLICA_BACKEND_STORE_URI_ENV_VAR
 from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlRegisteredModel, SqlRegisteredModelTag
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
@@ -296,6 +297,8 @@ def open_registry(store_uri: str) -> SqlAlchemyStore:
 
 def _number(version: str | int) -> int:
     number: int = _validate_model_version(version)
+    if not 0 < number < 2**31:
+        raise MlflowException("a version is a number from 1 to 2147483647", INVALID_PARAMETER_VALUE)
     return number
 
 

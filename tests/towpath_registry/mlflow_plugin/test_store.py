@@ -295,3 +295,19 @@ def test_what_nobody_foresaw_is_a_refusal_that_tells_nothing(world: GovernedWorl
         registry.set_registered_model_alias(MODEL, "staging", 1)
     assert "NoneType" not in caught.value.message
     assert registry.get_registered_model(MODEL).aliases == {}
+
+
+@pytest.mark.parametrize("version", ["0", "-1", "2147483648", "9" * 20])
+def test_a_number_that_no_version_can_have_is_refused_as_such(registry: Any, version: str) -> None:
+    with pytest.raises(MlflowException, match="version") as caught:
+        registry.set_registered_model_alias(MODEL, "production", version)
+    assert caught.value.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
+
+
+def test_text_that_no_database_can_hold_is_refused_as_such(registry: Any) -> None:
+    for ask in (
+        lambda: registry.create_registered_model("a\ud800"),
+        lambda: registry.delete_registered_model("\ud800"),
+    ):
+        with pytest.raises(MlflowException, match="half a character"):
+            ask()
