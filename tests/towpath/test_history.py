@@ -43,9 +43,9 @@ def test_who_moved_what_when_and_why_and_what_was_refused(towpath: Towpath, worl
 
     assert lines[0].split() == ["entry", "time", "event", "level", "version", "before", "by", "why"]
     assert [line.split("  ")[0] for line in lines[1:]] == ["1", "2", "3", "4"]
-    assert "promoted     production  1        –       ann@example.invalid  first release" in lines[1]
+    assert "promoted     production  1        –       ann@example.invalid  “first release”" in lines[1]
     assert "refused      production  2        1       ann@example.invalid  quality: accuracy_4 is 0.41" in lines[2]
-    assert "rolled back  production  1        2       ann@example.invalid  too many wrong codes" in lines[4]
+    assert "rolled back  production  1        2       ann@example.invalid  “too many wrong codes”" in lines[4]
 
 
 def test_json_holds_whole_entries_chained_to_each_other(towpath: Towpath, world: EmbeddedWorld) -> None:
@@ -126,11 +126,12 @@ def test_who_asked_who_agreed_and_who_did_not(towpath: Towpath, office: OfficeWo
     made, _, asked, agreed, done, *_, rejected, again = [" ".join(line.split()[4:]) for line in lines]
     first, last = office.registry.store.ledger(NAME)[2].request, office.desk.promotions(NAME)[0].id
     assert made == "registered – 1 – dora 3 statements of evidence"
-    assert asked == f"requested staging 1 – dora please; request {first}"
-    assert agreed == f"approved staging 1 – mia the gain holds in every division; request {first}"
-    assert done == f"promoted staging 1 – dora please; request {first}; approved by mia"
-    assert rejected.startswith("rejected staging 2 1 mia the gain is in one division only; request ")
-    assert again == f"requested staging 2 1 dora with the new index; request {last}"
+    assert asked == f"requested staging 1 – dora request {first}; “please”"
+    assert agreed == f"approved staging 1 – mia request {first}; “the gain holds in every division”"
+    assert done == f"promoted staging 1 – dora request {first}; approved by mia; “please”"
+    assert rejected.startswith("rejected staging 2 1 mia request ")
+    assert rejected.endswith("; “the gain is in one division only”")
+    assert again == f"requested staging 2 1 dora request {last}; “with the new index”"
 
 
 def test_json_tells_of_requests_approvals_and_evidence(towpath: Towpath, office: OfficeWorld) -> None:
