@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 import crashing
+from guarded_world import postgres_world
+from postgres import Postgres
 from registry_world import NAME, SIGNERS, EmbeddedWorld, Ticking, material
 from towpath_core.clock import utc_now
 from towpath_core.errors import CouldNot
 from towpath_core.refs import ModelRef
+from towpath_core.verdicts import Verdict
 from towpath_registry import nouns
+from towpath_registry.database_store import DatabaseStore
 from towpath_registry.embedded import EmbeddedStore
+from towpath_registry.gates import Candidate
+from towpath_registry.notary import HomeNotary
 from towpath_registry.nouns import Question
-from towpath_registry.policy import solo
+from towpath_registry.policy import Level, solo
 from towpath_registry.promotion import Promotions
+from towpath_registry.sqlalchemy_door import EngineDatabases
 
 
 def agree(world: EmbeddedWorld, level: str) -> int | None:
@@ -103,3 +114,58 @@ def test_fifty_who_promote_at_once_come_one_after_the_other(tmp_path: Path) -> N
     assert sorted(entry.version for entry in moves) == list(range(1, 51))
     assert [entry.previous for entry in moves] == [None, *(entry.version for entry in moves[:-1])]
     assert agree(world, "staging") == moves[-1].version
+
+
+@dataclass(frozen=True)
+class Yes:
+    """A gate that every version passes: who is first is all that matters here."""
+
+    def judge(self, candidate: Candidate) -> tuple[Verdict, ...]:
+        return (Verdict("yes", True, candidate.version.ref, "there", "there"),)
+
+
+@dataclass(frozen=True)
+class OneFolder:
+    """The same files for every version."""
+
+    path: Path
+
+    @contextlib.contextmanager
+    def folder(self, uri: str, ref: str) -> Iterator[Path]:
+        yield self.path
+
+    def evidence(self, uri: str, ref: str) -> list[tuple[str, bytes]]:
+        return []
+
+
+@pytest.mark.slow
+def test_fifty_who_promote_at_once_on_postgresql_come_one_after_the_other(postgres: Postgres, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "a.txt").write_text("a")
+    policy = replace(solo(), levels=(Level("staging", {"yes": Yes()}),))
+    with postgres.database() as name:
+        guarded = postgres_world(postgres, name)
+        guarded.add(*range(1, 51))
+        engine = sqlalchemy.create_engine(postgres.url(name), pool_size=50)
+        notary = HomeNotary({"TOWPATH_HOME": str(tmp_path / "home")})
+        store = DatabaseStore(EngineDatabases(engine), OneFolder(tmp_path / "model"), utc_now, notary)
+
+        def promote(number: int) -> None:
+            desk = Promotions(store, utc_now, lambda: policy, lambda _: ())
+            while True:
+                try:
+                    desk.settle(desk.plan(ModelRef(NAME, version=number), "staging"), f"client-{number}", "")
+                except CouldNot as error:
+                    if "nothing was moved" not in error.message:
+                        raise
+                else:
+                    return
+
+        with ThreadPoolExecutor(50) as clients:
+            list(clients.map(promote, range(1, 51)))
+
+        moves = store.ledger(NAME)
+        assert sorted(entry.version for entry in moves) == list(range(1, 51))
+        assert [entry.previous for entry in moves] == [None, *(entry.version for entry in moves[:-1])]
+        assert guarded.aliases() == {"staging": moves[-1].version}
+        engine.dispose()
