@@ -209,7 +209,9 @@ def put_in_force(
     if not allowed:
         who = before.policy_role if before else "an admin of the server"
         store.record(replace(said, event=nouns.REFUSED, reason=f"only {who} may set the policy"))
-        raise Refused(f"{by} may not set the policy: only {who} may")
+        holders = ", ".join(before.holders(before.policy_role)) if before else ""
+        hint = f"ask {holders} to set it" if holders else "ask an admin of the server to set it"
+        raise Refused(f"{by} may not set the policy: only {who} may", hint=hint)
     return store.adopt(said, policy.canonical, [level.name for level in policy.levels], seen)
 
 

@@ -89,7 +89,7 @@ def _text(path: Path, what: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise CouldNot(f"cannot read {what} {path}: {error.strerror}") from error
+        raise CouldNot(f"cannot read {what} {path}: {error.strerror}", hint=f"ls {path.parent}") from error
     except UnicodeDecodeError as error:
         raise Misused(f"{path.name} is not UTF-8 text (byte {error.start})", hint=f"mend {path}") from error
 
