@@ -1,7 +1,8 @@
 """Databases whose client dies, as by kill -9, just before one of its statements; and a program that promotes by one.
 
-`python crashing.py HOME STATEMENT LEVEL` promotes version 1 and dies before that statement of its writing transactions;
-it ends with 0 when there were fewer.
+`python crashing.py HOME STATEMENT LEVEL [URL]` promotes version 1 and dies before that statement of its writing
+transactions; it ends with 0 when there were fewer. With the URL of a database it does so as a server's process does,
+under a policy whose one gate every version passes.
 """
 
 from __future__ import annotations
@@ -11,11 +12,19 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from towpath_core.clock import utc_now
+from towpath_core.refs import ModelRef
+from towpath_core.verdicts import Verdict
 from towpath_registry.database import Database, Databases
+from towpath_registry.database_store import DatabaseStore
+from towpath_registry.gates import Candidate
+from towpath_registry.notary import HomeNotary
+from towpath_registry.policy import Level, Policy, solo
+from towpath_registry.promotion import Promotions
 
 
 @dataclass
@@ -65,16 +74,54 @@ class Crashing:
         self.countdown.tick()  # committed, and not yet carried out
 
 
-def main(home: str, statement: str, level: str) -> None:
-    from registry_world import NAME, SIGNERS, Ticking
-    from towpath_core.refs import ModelRef
-    from towpath_registry.embedded import EmbeddedStore
-    from towpath_registry.policy import solo
-    from towpath_registry.promotion import Promotions
+@dataclass(frozen=True)
+class Yes:
+    """A gate that every version passes: what it guards is not what is tried."""
 
-    store = EmbeddedStore(Path(home) / "towpath.db", Ticking())
+    def judge(self, candidate: Candidate) -> tuple[Verdict, ...]:
+        return (Verdict("yes", True, candidate.version.ref, "there", "there"),)
+
+
+@dataclass(frozen=True)
+class OneFolder:
+    """The same files for every version."""
+
+    path: Path
+
+    @contextlib.contextmanager
+    def folder(self, uri: str, ref: str) -> Iterator[Path]:
+        yield self.path
+
+    def evidence(self, uri: str, ref: str) -> list[tuple[str, bytes]]:
+        return []
+
+
+def open_to_all() -> Policy:
+    return replace(solo(), levels=(Level("staging", {"yes": Yes()}),))
+
+
+def store_at(url: str, home: Path, connections: int = 5) -> DatabaseStore:
+    """As a server's process opens a database; its files are one folder below `home`."""
+    import sqlalchemy
+
+    from towpath_registry.sqlalchemy_door import EngineDatabases
+
+    (home / "model").mkdir(parents=True, exist_ok=True)
+    (home / "model" / "a.txt").write_text("a")
+    engine = sqlalchemy.create_engine(url, pool_size=connections)
+    return DatabaseStore(
+        EngineDatabases(engine), OneFolder(home / "model"), utc_now, HomeNotary({"TOWPATH_HOME": str(home)})
+    )
+
+
+def main(home: str, statement: str, level: str, url: str = "") -> None:
+    from registry_world import NAME, SIGNERS, Ticking
+    from towpath_registry.embedded import EmbeddedStore
+
+    store = store_at(url, Path(home)) if url else EmbeddedStore(Path(home) / "towpath.db", Ticking())
     store.databases = Crashing(store.databases, Countdown(int(statement)))
-    desk = Promotions(store, Ticking(), solo, lambda _: SIGNERS)
+    clock, policy = (utc_now, open_to_all) if url else (Ticking(), solo)
+    desk = Promotions(store, clock, policy, lambda _: SIGNERS)
     desk.settle(desk.plan(ModelRef(NAME, version=1), level), "ann", "")
 
 

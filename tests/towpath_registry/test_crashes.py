@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-import sqlalchemy
 
 import crashing
 from guarded_world import postgres_world
@@ -21,16 +17,11 @@ from registry_world import NAME, SIGNERS, EmbeddedWorld, Ticking, material
 from towpath_core.clock import utc_now
 from towpath_core.errors import CouldNot
 from towpath_core.refs import ModelRef
-from towpath_core.verdicts import Verdict
 from towpath_registry import nouns
-from towpath_registry.database_store import DatabaseStore
 from towpath_registry.embedded import EmbeddedStore
-from towpath_registry.gates import Candidate
-from towpath_registry.notary import HomeNotary
 from towpath_registry.nouns import Question
-from towpath_registry.policy import Level, solo
+from towpath_registry.policy import solo
 from towpath_registry.promotion import Promotions
-from towpath_registry.sqlalchemy_door import EngineDatabases
 
 
 def agree(world: EmbeddedWorld, level: str) -> int | None:
@@ -41,8 +32,8 @@ def agree(world: EmbeddedWorld, level: str) -> int | None:
     return stands
 
 
-def promote_and_die(home: Path, statement: int) -> int:
-    command = [sys.executable, crashing.__file__, str(home), str(statement), "staging"]
+def promote_and_die(home: Path, statement: int, *url: str) -> int:
+    command = [sys.executable, crashing.__file__, str(home), str(statement), "staging", *url]
     environ = {"PYTHONPATH": str(Path(crashing.__file__).parent), "HOME": str(home)}
     return subprocess.run(command, env=environ, capture_output=True, timeout=120).returncode
 
@@ -116,42 +107,41 @@ def test_fifty_who_promote_at_once_come_one_after_the_other(tmp_path: Path) -> N
     assert agree(world, "staging") == moves[-1].version
 
 
-@dataclass(frozen=True)
-class Yes:
-    """A gate that every version passes: who is first is all that matters here."""
-
-    def judge(self, candidate: Candidate) -> tuple[Verdict, ...]:
-        return (Verdict("yes", True, candidate.version.ref, "there", "there"),)
-
-
-@dataclass(frozen=True)
-class OneFolder:
-    """The same files for every version."""
-
-    path: Path
-
-    @contextlib.contextmanager
-    def folder(self, uri: str, ref: str) -> Iterator[Path]:
-        yield self.path
-
-    def evidence(self, uri: str, ref: str) -> list[tuple[str, bytes]]:
-        return []
+@pytest.mark.slow
+def test_a_servers_process_that_is_killed_before_any_of_its_statements_leaves_a_whole_promotion_or_none(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    with postgres.database() as name:
+        guarded = postgres_world(postgres, name)
+        guarded.add(1)
+        died = 0
+        for statement in range(1, 200):
+            code = promote_and_die(tmp_path, statement, postgres.url(name))
+            store = crashing.store_at(postgres.url(name), tmp_path)
+            moves = store.ledger(NAME, Question(events=nouns.CHANGES))
+            assert guarded.aliases() == ({"staging": 1} if moves else {})
+            if code == 0 or moves:
+                break
+            assert code == -signal.SIGKILL
+            died += 1
+        assert died > 8
+        desk = Promotions(store, utc_now, crashing.open_to_all, lambda _: ())
+        plan = desk.plan(ModelRef(NAME, version=1), "staging")
+        if not plan.done:
+            desk.settle(plan, "ann", "")
+        assert guarded.aliases() == {"staging": 1}
+        assert len(store.ledger(NAME)) == 1
 
 
 @pytest.mark.slow
 def test_fifty_who_promote_at_once_on_postgresql_come_one_after_the_other(postgres: Postgres, tmp_path: Path) -> None:
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "a.txt").write_text("a")
-    policy = replace(solo(), levels=(Level("staging", {"yes": Yes()}),))
     with postgres.database() as name:
         guarded = postgres_world(postgres, name)
         guarded.add(*range(1, 51))
-        engine = sqlalchemy.create_engine(postgres.url(name), pool_size=50)
-        notary = HomeNotary({"TOWPATH_HOME": str(tmp_path / "home")})
-        store = DatabaseStore(EngineDatabases(engine), OneFolder(tmp_path / "model"), utc_now, notary)
+        store = crashing.store_at(postgres.url(name), tmp_path, 50)
 
         def promote(number: int) -> None:
-            desk = Promotions(store, utc_now, lambda: policy, lambda _: ())
+            desk = Promotions(store, utc_now, crashing.open_to_all, lambda _: ())
             while True:
                 try:
                     desk.settle(desk.plan(ModelRef(NAME, version=number), "staging"), f"client-{number}", "")
@@ -168,4 +158,3 @@ def test_fifty_who_promote_at_once_on_postgresql_come_one_after_the_other(postgr
         assert sorted(entry.version for entry in moves) == list(range(1, 51))
         assert [entry.previous for entry in moves] == [None, *(entry.version for entry in moves[:-1])]
         assert guarded.aliases() == {"staging": moves[-1].version}
-        engine.dispose()
