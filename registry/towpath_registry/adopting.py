@@ -9,7 +9,7 @@ from towpath_core.digests import dir_hash
 from towpath_core.errors import CouldNot, Refused
 from towpath_registry import tables
 from towpath_registry.database_store import DatabaseStore
-from towpath_registry.importing import unusable
+from towpath_registry.import_plan import unusable
 from towpath_registry.names import governed
 from towpath_registry.nouns import DIGEST, IMPORTED, LEVELS, WORKSPACE, LedgerEntry, ModelVersion, Question
 

@@ -1,7 +1,7 @@
 """The door to MLflow for whole registries: everything of one is read, and written into another, by MLflow's client.
 
-What goes through is spoken of in the nouns of `importing`. Each side has credentials of its own: what lets somebody
-write here is never shown to the server that they read from.
+What goes through is spoken of in the nouns of `plain_registry`. Each side has credentials of its own: what lets
+somebody write here is never shown to the server that they read from.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from towpath_registry.importing import Dataset, Experiment, Logged, Model, Run, Value, Version
+from towpath_core.errors import NotFound
 from towpath_registry.mlflow_door import Tracking, _chunks, _looked_up_at, _translated
+from towpath_registry.plain_registry import Dataset, Experiment, Logged, Model, Run, Value, Version
 
 T = TypeVar("T")
 CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
@@ -94,23 +95,28 @@ class Side(Tracking):
         """The registered models, by name, with all their versions; prompts are none."""
         with self._asking("reading the registered models"):
             found = _all(lambda token: self._client.search_registered_models(max_results=_PAGE, page_token=token))
-            return sorted(
-                (
-                    Model(
-                        model.name,
-                        model.description or "",
-                        dict(model.tags),
-                        {alias: int(number) for alias, number in model.aliases.items()},
-                        tuple(self._versions(model.name)),
-                    )
-                    for model in found
-                ),
-                key=lambda model: model.name,
-            )
+            return sorted((self._model(model) for model in found), key=lambda model: model.name)
 
     def model(self, name: str) -> Model | None:
         """None if there is none of that name."""
-        return next((model for model in self.models() if model.name == name), None)
+        try:
+            with self._asking(f"reading the model {name}"):
+                return self._model(self._client.get_registered_model(name))
+        except NotFound:
+            return None
+
+    def version(self, name: str, number: int) -> Version:
+        with self._asking(f"reading {name}/{number}"):
+            return _version(self._client.get_model_version(name, str(number)))
+
+    def _model(self, model: Any) -> Model:
+        return Model(
+            model.name,
+            model.description or "",
+            dict(model.tags),
+            {alias: int(number) for alias, number in model.aliases.items()},
+            tuple(self._versions(model.name)),
+        )
 
     def _versions(self, name: str) -> list[Version]:
         quoted = name.replace("'", "''")

@@ -17,7 +17,7 @@ from registry_world import EmbeddedWorld, material, server_over
 from server_world import PASSWORD, team_server
 from towpath_core.digests import dir_hash
 from towpath_core.refs import ModelRef
-from towpath_registry import importing
+from towpath_registry import import_plan
 from towpath_registry.nouns import IMPORTED
 from towpath_registry.store import open_store
 
@@ -347,5 +347,5 @@ def test_a_servers_database_is_adopted_by_its_server(towpath: Towpath) -> None:
     [("Churn Model", "churn-model"), ("2024 x", "model-2024-x"), ("ÄÖ", "model"), ("a", "a-imported")],
 )
 def test_a_proposed_name_can_be_had(name: str, proposed: str) -> None:
-    assert importing._proposed(name, {"a"}) == proposed
-    assert importing.unusable(proposed) == ""
+    assert import_plan._proposed(name, {"a"}) == proposed
+    assert import_plan.unusable(proposed) == ""

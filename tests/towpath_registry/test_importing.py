@@ -15,8 +15,10 @@ from plain_mlflow import BEGAN, CODER, MANY, ODD, Plain
 from towpath_core.digests import dir_hash
 from towpath_core.errors import CouldNot, Mismatch, NotFound, Refused
 from towpath_registry import places
-from towpath_registry.importing import DIGEST, FROM, STATE, WHICH, Importer, Model, Order, Plan, Run, Stand, Version
+from towpath_registry.import_plan import Order, Plan, Stand
+from towpath_registry.importing import Importer
 from towpath_registry.mlflow_transfer import Side
+from towpath_registry.plain_registry import DIGEST, FROM, STATE, WHICH, Model, Run, Version
 
 pytestmark = pytest.mark.slow
 
@@ -211,7 +213,7 @@ def test_a_version_that_was_left_with_a_lower_number_is_taken_away(plain: Plain,
     third = only_model(Side(plain.uri, "", {})).versions[1]
     client(here).create_registered_model(CODER)
     logged = client(here).create_logged_model(here.experiment("occupations"), "left").model_id
-    origin = importer(plain, here)._origin(third)
+    origin = importer(plain, here)._asked.origin(third)
     assert here.new_version(CODER, logged, "", {FROM: origin}, third) == 1
     with pytest.raises(Mismatch, match=f"{CODER}/1 before, and does not give that number again"):
         importer(plain, here).run()

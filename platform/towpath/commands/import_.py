@@ -20,7 +20,8 @@ from towpath_registry.nouns import Question
 
 if TYPE_CHECKING:
     from towpath_registry.adopting import Adopted
-    from towpath_registry.importing import Order, Outcome, Plan, Stand
+    from towpath_registry.import_plan import Order, Plan, Stand
+    from towpath_registry.importing import Outcome
     from towpath_registry.mlflow_transfer import Side
     from towpath_registry.store import Store
 
@@ -72,7 +73,7 @@ def command(
     towpath import http://mlflow.example:5000 --model Churn --as Churn=churn
     MLFLOW_TRACKING_URI=sqlite:///mlflow.db towpath import --adopt
     """
-    from towpath_registry.importing import Order
+    from towpath_registry.import_plan import Order
 
     if adopt == (source is not None) or (adopt and (only or names or artifacts or without_files)):
         raise Misused(
@@ -258,7 +259,7 @@ def _agreed(plan: Plan, governed: bool) -> bool:
 
 
 def _planned(plan: Plan, governed: bool) -> str:
-    from towpath_registry.importing import NOT_COPIED
+    from towpath_registry.import_plan import NOT_COPIED
 
     rows: list[tuple[object, ...]]
     rows = [("experiment", part.name, None, f"{part.count} runs", part.there) for part in plan.experiments]
