@@ -109,6 +109,7 @@ class Policy:
     loading: Loading = field(default_factory=Loading)
     policy_role: str = ""
     lifecycle: tuple[str, ...] = LIFECYCLE
+    _digest: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, content: object) -> Policy:
@@ -177,7 +178,9 @@ class Policy:
     @property
     def digest(self) -> str:
         """Changes with anything that is asked, and with the types that may be loaded; each decision carries it."""
-        return f"sha256:{hashlib.sha256(self.canonical).hexdigest()}"
+        if not self._digest:  # a decision asks five times, and nothing in it ever changes
+            self._digest.append(f"sha256:{hashlib.sha256(self.canonical).hexdigest()}")
+        return self._digest[0]
 
 
 def solo() -> Policy:
