@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from towpath import record_files
 from towpath.console import one_line
+from towpath.promoting import request_content
 from towpath_core.clock import short, stamp
 from towpath_core.errors import Mismatch, Misused, NotFound, Refused
 from towpath_core.files import read_json
@@ -76,7 +77,7 @@ class Lineage:
             "imported_from": version.tags.get(IMPORTED_FROM, ""),
             "run_id": version.run_id,
             "evidence": [_evidence(read) for read in self.evidence],
-            "requests": [_request(asked) for asked in self.requests],
+            "requests": [request_content(asked) for asked in self.requests],
             "levels": [standing.content(now) for standing in self.standings],
             "deployments": [dict(found) for found in self.deployments],
         }
@@ -233,19 +234,6 @@ def _evidence(read: Read) -> dict[str, Any]:
         "signed_by": list(read.owners),
         "recorded": stamp(read.recorded) if read.recorded else None,
         "envelope": read.sha256,
-    }
-
-
-def _request(asked: Promotion) -> dict[str, Any]:
-    return {
-        "id": asked.id,
-        "event": asked.event,
-        "level": asked.level,
-        "requester": asked.requester,
-        "requested": stamp(asked.requested),
-        "state": asked.state,
-        "ended_by": asked.ended_by,
-        "approvals": [{"by": a.by, "role": a.role, "time": stamp(a.time)} for a in asked.approvals],
     }
 
 

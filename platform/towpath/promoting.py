@@ -110,6 +110,7 @@ def request_content(promotion: Promotion) -> dict[str, Any]:
         "authors": list(promotion.authors),
         "approvals": [{"by": a.by, "role": a.role, "time": stamp(a.time)} for a in promotion.approvals],
         "missing": [asdict(asked) for asked in promotion.missing],
+        "waits_for": promotion.waits_for,
         "ended_by": promotion.ended_by,
         "ended_reason": promotion.ended_reason,
         "verdicts": [asdict(v) for v in promotion.verdicts],

@@ -168,6 +168,7 @@ def _model(name: str, versions: list[ModelVersion]) -> str:
 
 
 def _content(found: Gathered, metrics: Mapping[str, float]) -> dict[str, Any]:
+    from towpath.promoting import request_content
     from towpath_registry.mlflow_views import version_link
     from towpath_registry.nouns import IMPORTED_FROM, MONITORING
     from towpath_registry.places import ui_address
@@ -184,7 +185,7 @@ def _content(found: Gathered, metrics: Mapping[str, float]) -> dict[str, Any]:
         "measures": _measures(metrics),
         "evidence": [_evidence(found, read) for read in found.evidence],
         "evidence_note": found.note,
-        "requests": [_request(asked) for asked in found.requests],
+        "requests": [request_content(asked) for asked in found.requests],
         "run_id": version.run_id,
         "imported_from": version.tags.get(IMPORTED_FROM, ""),
         "source": version.source,
@@ -232,18 +233,6 @@ def _evidence(found: Gathered, read: Read) -> dict[str, Any]:
         "expired": bool(expires and found.now >= expires),
         "envelope": read.sha256,
         "findings": [asdict(finding) for finding in said.findings] if said else [],
-    }
-
-
-def _request(asked: Promotion) -> dict[str, Any]:
-    return {
-        "id": asked.id,
-        "event": asked.event,
-        "level": asked.level,
-        "requester": asked.requester,
-        "requested": stamp(asked.requested),
-        "state": asked.state,
-        "waits_for": asked.waits_for,
     }
 
 
