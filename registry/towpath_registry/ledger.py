@@ -7,6 +7,7 @@ chain; that shows only against a hash that was written down elsewhere.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections import Counter
@@ -71,6 +72,7 @@ def verify(links: Iterable[Link]) -> None:
         prev, expected = link.hash, expected + 1
 
 
+@functools.lru_cache(maxsize=1024)  # one decision reads the same entries several times
 def entry(link: Link) -> LedgerEntry:
     """Raise Mismatch if the body is not one of ours."""
     try:

@@ -306,7 +306,8 @@ class Promotions(Planner):
 
         Raises: Refused, recorded; one that ran out of time, or whose policy is gone, is ended.
         """
-        seen = self.store.seen(self.promotion(number).model)
+        entries = self.store.request(number)
+        seen = self.store.seen(entries[0].model if entries else "")
         promotion = self.promotion(number)
         if promotion.is_open:
             return promotion, seen

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,29 +32,79 @@ class SqliteDatabase:
         self.connection.execute(sql, values)
 
 
+class _Idle(threading.local):
+    """The connections that a thread has open and does not use, for reading and for writing, each with its file."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[object, sqlite3.Connection]] = {}
+
+
 class SqliteDatabases:
-    """The database in the file `path`, which is not made by asking. Another writer is waited for, `wait` seconds."""
+    """The database in the file `path`, which is not made by asking. Another writer is waited for, `wait` seconds.
+
+    Connections are kept for the next transaction of their thread: to open one, SQLite reads the whole schema.
+    """
 
     def __init__(self, path: Path, wait: float = 30.0) -> None:
         self._path, self._wait = path, wait
+        self._idle = _Idle()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[SqliteDatabase]:
-        with self._translated("reading"), contextlib.closing(places.opened(self._path, self._wait)) as connection:
-            connection.execute("PRAGMA query_only = 1")
-            with _transaction(connection, "BEGIN") as database:
-                yield database
+        with (
+            self._translated("reading"),
+            self._connection("ro") as connection,
+            _transaction(connection, "BEGIN") as database,
+        ):
+            yield database
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[SqliteDatabase]:
         with (
             self._translated("writing"),
-            contextlib.closing(places.connected(self._path, "rw", self._wait)) as connection,
+            self._connection("rw") as connection,
+            _transaction(connection, "BEGIN IMMEDIATE") as database,
         ):
+            places.check_revision(connection, self._path)
+            yield database
+
+    @contextlib.contextmanager
+    def _connection(self, mode: str) -> Iterator[sqlite3.Connection]:
+        """One that was kept, else a new one. It is kept when all went well."""
+        mark = _mark(self._path)
+        connection = self._kept(mode, mark) or self._opened(mode)
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        if mode in self._idle.kept:
+            connection.close()
+        else:
+            self._idle.kept[mode] = (mark, connection)
+
+    def _kept(self, mode: str, mark: object) -> sqlite3.Connection | None:
+        """None also where another file has taken the place of the one that is open, or another process has it."""
+        of, connection = self._idle.kept.pop(mode, (None, None))
+        if connection is None:
+            return None
+        try:
+            if of == mark and (mode == "rw" or _is_readable(connection, self._path)):
+                return connection
+        except BaseException:
+            connection.close()
+            raise
+        connection.close()
+        return None
+
+    def _opened(self, mode: str) -> sqlite3.Connection:
+        if mode == "ro":
+            connection = places.opened(self._path, self._wait)
+            connection.execute("PRAGMA query_only = 1")
+        else:
+            connection = places.connected(self._path, mode, self._wait)
             connection.execute("PRAGMA foreign_keys = 1")
-            with _transaction(connection, "BEGIN IMMEDIATE") as database:
-                places.check_revision(connection, self._path)
-                yield database
+        return connection
 
     @contextlib.contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
@@ -88,6 +140,23 @@ def hint(said: str) -> str:
     if "locked" in said:
         return "another program holds the database; run it again when that one is done"
     return "make room, then run it again" if "full" in said else "towpath doctor"
+
+
+def _mark(path: Path) -> object:
+    """What tells one file from another, and this process from one that was forked from it."""
+    there = path.stat()
+    return os.getpid(), there.st_dev, there.st_ino
+
+
+def _is_readable(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether a connection that may only read still can; not where a writer was killed meanwhile. Raises: CouldNot."""
+    try:
+        places.check_revision(connection, path)
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ judged at the time at which the ledger recorded the evidence, never at a time th
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -123,6 +124,7 @@ def own(environ: Mapping[str, str]) -> tuple[Signer, ...]:
     return tuple(Signer(key.public.id[:8], owner, key.public, (ANY,), ALWAYS) for key in mine)
 
 
+@functools.lru_cache(maxsize=256)  # a promotion judges the same envelopes when it is asked for and when it is done
 def _judged(envelope: bytes, signers: tuple[Signer, ...], kind: str, recorded: datetime) -> Signed:
     """1. the list of signers; 2. the envelope's form; 3. each signature; 4. whose count; 5. only then, what it says."""
     known = _by_id(signers)

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+import appending
 from guarded_world import Guarded
 from registry_world import NAME, EmbeddedWorld, material, promotions
 from towpath_core.errors import CouldNot, Mismatch, NotFound
 from towpath_core.refs import ModelRef
+from towpath_registry import places
 from towpath_registry.sqlite_door import SqliteDatabases
 
 
@@ -80,3 +86,106 @@ def test_a_table_that_was_taken_away_is_a_change_by_other_means(tmp_path: Path, 
         rows.execute(f"DROP TABLE {table}")
     with pytest.raises(Mismatch, match=f"changed by other means than towpath: no such table: {table}"):
         promotions(world).plan(ModelRef(NAME, version=1), "staging")
+
+
+# What is kept open ----------------------------------------------------------------------------------------------------
+
+ASKED = "SELECT count(*) FROM towpath_ledger"
+
+
+def counted(databases: SqliteDatabases) -> int:
+    with databases.reading() as database:
+        ((count,),) = database.rows(ASKED)
+        return int(count)
+
+
+def test_a_connection_that_was_kept_sees_what_others_wrote_since(guarded_file: Guarded) -> None:
+    assert guarded_file.path is not None
+    own = SqliteDatabases(guarded_file.path)
+    assert counted(own) == 1
+    guarded_file.append()
+    assert counted(own) == 2
+    with own.writing() as database:
+        guarded_file.write(database, "refused", "", 0)
+    guarded_file.append()
+    assert counted(own) == 4
+
+
+def test_another_database_in_its_place_is_the_one_that_is_read_and_written(
+    guarded_file: Guarded, tmp_path: Path
+) -> None:
+    assert guarded_file.path is not None
+    own = SqliteDatabases(guarded_file.path)
+    backup = tmp_path / "backup.db"
+    shutil.copyfile(guarded_file.path, backup)
+    with own.writing() as database:
+        guarded_file.write(database, "refused", "", 0)
+    assert counted(own) == 2
+    backup.replace(guarded_file.path)
+    assert counted(own) == 1
+    with own.writing() as database:
+        assert database.rows(ASKED) == [(1,)]
+
+
+def test_an_upgrade_while_it_is_open_is_noticed(guarded_file: Guarded) -> None:
+    assert guarded_file.path is not None
+    own = SqliteDatabases(guarded_file.path)
+    assert counted(own) == 1
+    with own.writing():
+        pass
+    guarded_file.attack("UPDATE alembic_version SET version_num = 'other'")
+    for ask in (own.reading, own.writing):
+        with pytest.raises(CouldNot, match="was made by another MLflow"), ask():
+            pass
+    guarded_file.attack(f"UPDATE alembic_version SET version_num = '{places.REVISION}'")
+    assert counted(own) == 1
+
+
+def test_what_a_killed_writer_left_is_undone_for_who_had_it_open(guarded_file: Guarded) -> None:
+    assert guarded_file.path is not None
+    own = SqliteDatabases(guarded_file.path)
+    assert counted(own) == 1
+    command = [sys.executable, appending.__file__, "file", str(guarded_file.path), "0"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "half done\n"
+        assert guarded_file.path.with_name(f"{guarded_file.path.name}-journal").stat().st_size > 0
+        process.kill()
+    assert counted(own) == 1
+
+
+def test_a_transaction_inside_of_another_has_a_connection_of_its_own(guarded_file: Guarded) -> None:
+    assert guarded_file.path is not None
+    own = SqliteDatabases(guarded_file.path)
+    with own.reading() as outer, own.reading() as inner:
+        assert outer.connection is not inner.connection
+        assert outer.rows(ASKED) == inner.rows(ASKED) == [(1,)]
+    assert counted(own) == 1
+
+
+def test_a_thread_has_connections_of_its_own(guarded_file: Guarded) -> None:
+    assert guarded_file.path is not None
+    own = SqliteDatabases(guarded_file.path)
+    assert counted(own) == 1
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: counted(own), range(20))) == [1] * 20
+
+
+def test_a_connection_is_not_kept_after_a_failure(guarded_file: Guarded) -> None:
+    assert guarded_file.path is not None
+    own = SqliteDatabases(guarded_file.path)
+    with pytest.raises(CouldNot), own.writing() as database:
+        database.run("PRAGMA foreign_keys = 0")
+        database.run("INSERT INTO towpath_levels VALUES('other')")
+    with own.writing() as database:
+        assert database.rows("PRAGMA foreign_keys") == [(1,)]
+    with own.reading() as database:
+        assert database.rows("SELECT name FROM towpath_levels ORDER BY name") == [("production",), ("staging",)]
+
+
+def test_the_database_that_was_read_is_not_written_by_that_connection(guarded_file: Guarded) -> None:
+    assert guarded_file.path is not None
+    own = SqliteDatabases(guarded_file.path)
+    for _ in range(2):
+        with pytest.raises(CouldNot, match="readonly"), own.reading() as database:
+            database.run("DELETE FROM experiments")
