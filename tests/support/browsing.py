@@ -38,10 +38,14 @@ def chromium(folder: Path) -> Iterator[Any]:
 
 
 def wait_until(holds: Callable[[], object], what: str, *, seconds: float) -> None:
+    """A page that is replaced while it is read is read again."""
+    from selenium.common.exceptions import WebDriverException
+
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if holds():
-            return
+        with contextlib.suppress(WebDriverException):
+            if holds():
+                return
         time.sleep(0.2)
     raise AssertionError(f"waited {seconds} s for {what}")
 
