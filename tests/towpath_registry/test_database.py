@@ -78,7 +78,7 @@ def test_who_reads_cannot_write(door: Guarded) -> None:
 
 def test_what_the_database_refuses_comes_out_without_statement_and_values(door: Guarded) -> None:
     for statement, kind, words in (
-        ("SELECT nothing FROM nowhere WHERE x = :value", Mismatch, "changed by other means than towpath"),
+        ("SELECT x FROM nowhere WHERE x = :value", Mismatch, "changed by other means than towpath"),
         ("INSERT INTO towpath_policies VALUES(NULL, :value)", CouldNot, "writing the registry"),
     ):
         with pytest.raises(kind) as caught, door.databases.writing() as database:
