@@ -15,7 +15,8 @@ class Finding:
     """One rule's or expectation's answer. `passed` None: not assessed, which is no pass.
 
     Of `total` records, `count` are not as expected. `examples` are a few record ids or codes, never a record's content.
-    A `warning` advises; an `error` that is not passed makes the data unfit.
+    A `warning` advises; an `error` that is not passed makes the data unfit. `engine` gave the verdict: compiled,
+    great-expectations, spark or towpath. Before the lifecycle stage `blocks_from` it advises; empty: it blocks from the start.
     """
 
     gate: str
@@ -27,6 +28,8 @@ class Finding:
     count: int | None = None
     total: int | None = None
     examples: tuple[str, ...] = ()
+    engine: str = ""
+    blocks_from: str = ""
 
     @property
     def blocks(self) -> bool:
@@ -48,6 +51,8 @@ class Finding:
             "total": self.total,
             "share": self.share,
             "examples": list(self.examples),
+            "engine": self.engine,
+            "blocks_from": self.blocks_from,
         }
 
 
