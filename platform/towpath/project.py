@@ -62,7 +62,7 @@ class Input(Section):
 
 
 class Data(Section):
-    """Where the data lie and what their columns mean."""
+    """Where the data lie and what their columns mean; whoever does not name an optional column has no rule about it."""
 
     raw: str
     prepared: str = "data/prepared.parquet"
@@ -72,6 +72,15 @@ class Data(Section):
     target: str
     wave: str
     train_waves: Annotated[tuple[str, ...], Constrained(min_length=1)]
+    # optional: the column that
+    group: str = ""  # is equal for records that belong together: a household, an enterprise
+    period: str = ""  # says what time a record is about
+    block: str = ""  # is equal for records from one area
+    domains: tuple[str, ...] = ()  # results are published by
+    label_source: str = ""  # says who or what gave the label
+    label_date: str = ""  # and when
+    label_version: str = ""  # and by which version of the nomenclature
+    identifiers: tuple[str, ...] = ()  # names a person or enterprise, whatever its values look like
 
     @field_validator("target")
     @classmethod
@@ -85,6 +94,21 @@ class Data(Section):
         if len(set(names)) < len(names):
             raise ValueError("data.inputs names a column twice")
         return target
+
+    @field_validator("label_source", "label_date", "label_version")
+    @classmethod
+    def _not_an_input(cls, column: str, others: ValidationInfo) -> str:
+        """What is known of a label only with the label is part of the answer."""
+        if column and column in [field.name for field in others.data.get("inputs", ())]:
+            raise ValueError(f"the model would see what comes with the answer: {column} is in data.inputs")
+        return column
+
+    @field_validator("domains", "identifiers")
+    @classmethod
+    def _each_once(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(columns) or len(set(columns)) < len(columns):
+            raise ValueError("expected names of columns, each once")
+        return columns
 
 
 class Nomenclature(Section):

@@ -146,3 +146,37 @@ def test_stages_run_with_the_python_that_runs_towpath() -> None:
     import sys
 
     assert project.stage_environment()["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
+
+
+MEANINGS = {
+    "group": "household",
+    "period": "month",
+    "block": "county",
+    "domains": ["region", "mode"],
+    "label_source": "coded_by",
+    "label_date": "coded_on",
+    "label_version": "coded_with",
+    "identifiers": ["phone"],
+}
+
+
+def test_what_a_column_means_may_be_said_and_need_not(tmp_path: Path) -> None:
+    said = project.load(make(tmp_path / "said", data={**SETTINGS["data"], **MEANINGS})).settings.data
+    assert {name: getattr(said, name) for name in MEANINGS} == {
+        name: tuple(value) if isinstance(value, list) else value for name, value in MEANINGS.items()
+    }
+    unsaid = project.load(make(tmp_path / "unsaid")).settings.data
+    assert not any(getattr(unsaid, name) for name in MEANINGS)
+
+
+@pytest.mark.parametrize("name", ["label_source", "label_date", "label_version"])
+def test_a_model_does_not_see_what_comes_with_the_label(tmp_path: Path, name: str) -> None:
+    told = refusal(tmp_path / "coder", data={**SETTINGS["data"], name: "text"})
+    assert told.endswith(f"data.{name}: the model would see what comes with the answer: text is in data.inputs")
+
+
+@pytest.mark.parametrize("name", ["domains", "identifiers"])
+@pytest.mark.parametrize("columns", [["region", "region"], [""]])
+def test_a_list_of_columns_names_each_once(tmp_path: Path, name: str, columns: list[str]) -> None:
+    told = refusal(tmp_path / "coder", data={**SETTINGS["data"], name: columns})
+    assert told.endswith(f"data.{name}: expected names of columns, each once")
