@@ -21,6 +21,21 @@ from towpath_registry.yamls import Section
 FILE = "towpath.yaml"
 Share = Annotated[float, Constrained(gt=0, lt=1)]
 Number = float | int
+Amount = Annotated[float, Constrained(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Constrained(gt=0, allow_inf_nan=False)]
+
+
+def _day(day: str) -> str:
+    if day and not _is_day(day):
+        raise ValueError(f"{day!r} is no day, expected one such as 2027-03-31")
+    return day
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 class Owners(Section):
@@ -33,12 +48,7 @@ class Owners(Section):
     subject_matter_reviewer: str = ""
     next_review: str = ""
 
-    @field_validator("next_review")
-    @classmethod
-    def _day(cls, day: str) -> str:
-        if day and not _is_day(day):
-            raise ValueError(f"{day!r} is no day, expected one such as 2027-03-31")
-        return day
+    _day = field_validator("next_review")(_day)
 
 
 class Scope(Section):
@@ -167,6 +177,62 @@ class Monitoring(Section):
     accuracy_drop: Share = 0.05
 
 
+class Candidate(Section):
+    """What the model costs, in money: once, and in a year beside the people who review."""
+
+    development: Amount = 0
+    labelling: Amount = 0
+    other_fixed: Amount = 0
+    compute_per_year: Amount = 0
+    maintenance_per_year: Amount = 0
+
+
+class Present(Section):
+    """What the present process costs, in money, and a person's minutes for each record; `accuracy` of what it gives."""
+
+    fixed: Amount = 0
+    per_year: Amount = 0
+    minutes_per_record: Amount
+    accuracy: Annotated[float, Constrained(gt=0, le=1)]
+
+
+class Cost(Section):
+    """Everything that a cost per accurate record is made of, but what is measured."""
+
+    currency: str
+    horizon_years: Positive
+    records_per_year: Positive
+    hourly_rate: Positive
+    minutes_per_review: Amount
+    candidate: Candidate = Candidate()
+    baseline: Present
+
+
+class Timeliness(Section):
+    """The day on which the work began, and how long the present process takes."""
+
+    started: str = ""
+    present_seconds_per_1000_records: Positive | None = None
+
+    _day = field_validator("started")(_day)
+
+
+class Quality(Section):
+    """What the quality report is made of beside the measures themselves; what is left out is not assessed.
+
+    `reviewer_accuracy` is the share of right answers among those that people give. `stress` names a labelled file with
+    the prepared columns, `audit_sample` one with record_id, predicted, true and inclusion_probability. `tolerance` is
+    how far a published share may move under another seed, algorithm or threshold.
+    """
+
+    reviewer_accuracy: Annotated[float, Constrained(gt=0, le=1)] | None = None
+    stress: str = ""
+    audit_sample: str = ""
+    tolerance: Share = 0.01
+    cost: Cost | None = None
+    timeliness: Timeliness = Timeliness()
+
+
 class Settings(Section):
     """The content of towpath.yaml."""
 
@@ -182,6 +248,7 @@ class Settings(Section):
     threshold: AutoThreshold
     limits: Annotated[dict[str, Limit], Constrained(min_length=1)]
     monitoring: Monitoring = Monitoring()
+    quality: Quality = Quality()
     examples: Annotated[tuple[dict[str, str | int | float | None], ...], Constrained(min_length=1)]
 
     @field_validator("name")
@@ -201,13 +268,6 @@ class Settings(Section):
                 if unknown := ", ".join(sorted(set(example) - known)):
                     raise ValueError(f"examples.{number} has {unknown}, which data.inputs does not name")
         return examples
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)

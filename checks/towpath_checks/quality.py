@@ -1,0 +1,111 @@
+"""The five dimensions of QF4SA (Yung et al. 2022), and whether a figure reaches what was asked of it before the run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from towpath_checks.measures import Measure
+
+Status = Literal["meets", "watch", "fails", "not assessed"]
+ACCURACY, EXPLAINABILITY, REPRODUCIBILITY = "accuracy", "explainability", "reproducibility"
+TIMELINESS, COST = "timeliness", "cost effectiveness"
+DIMENSIONS = (EXPLAINABILITY, ACCURACY, REPRODUCIBILITY, TIMELINESS, COST)
+MEETS: Status = "meets"
+WATCH: Status = "watch"
+FAILS: Status = "fails"
+NOT_ASSESSED: Status = "not assessed"
+_WORST_FIRST = (FAILS, NOT_ASSESSED, WATCH, MEETS)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a figure must reach: at least so much, at most so much, or both."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def holds(self, value: float) -> bool:
+        low = self.at_least is None or value >= self.at_least
+        return math.isfinite(value) and low and (self.at_most is None or value <= self.at_most)
+
+    @property
+    def words(self) -> str:
+        said = {"at least": self.at_least, "at most": self.at_most}
+        return " and ".join(f"{words} {bound:g}" for words, bound in said.items() if bound is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measure in one dimension. `bound` None: nothing was asked of it, so it informs and does not judge.
+
+    `baseline` is the same figure of the present process; `sources` are the files that it can be recomputed from.
+    """
+
+    dimension: str
+    measure: Measure
+    bound: Bound | None = None
+    baseline: Measure | None = None
+    sources: tuple[str, ...] = ()
+    unit: str = ""
+
+    @property
+    def status(self) -> Status | None:
+        """None: nothing was asked of it."""
+        return None if self.bound is None else status(self.measure, self.bound)
+
+    def as_dict(self) -> dict[str, Any]:
+        bound, said = self.bound, self.measure
+        asked = None if bound is None else {"at_least": bound.at_least, "at_most": bound.at_most}
+        return {
+            "dimension": self.dimension,
+            **_plain(said),
+            "unit": self.unit,
+            "threshold": asked,
+            "status": self.status,
+            "baseline": None if self.baseline is None else _plain(self.baseline),
+            "sources": list(self.sources),
+        }
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Figure:
+        """From what `as_dict` gave; the status is judged anew, never believed. Raises: KeyError, TypeError."""
+        asked, baseline = row["threshold"], row["baseline"]
+        return cls(
+            row["dimension"],
+            _measure(row),
+            None if asked is None else Bound(asked["at_least"], asked["at_most"]),
+            None if baseline is None else _measure(baseline),
+            tuple(row["sources"]),
+            row["unit"],
+        )
+
+
+def status(measure: Measure, bound: Bound) -> Status:
+    """*meets*: the whole interval holds the bound, or the value where there is no interval; *watch*: the value alone.
+
+    A value that is missing or no number is *not assessed*, and so is a bound that asks nothing.
+    """
+    value = measure.value
+    if value is None or not math.isfinite(value) or (bound.at_least is None and bound.at_most is None):
+        return NOT_ASSESSED
+    if not bound.holds(value):
+        return FAILS
+    ends = [end for end in (measure.low, measure.high) if end is not None]
+    return MEETS if all(bound.holds(end) for end in ends) else WATCH
+
+
+def of_dimension(figures: Iterable[Figure], dimension: str) -> Status:
+    """As bad as the worst of those that something was asked of; *not assessed* where nothing was."""
+    said = [f.status for f in figures if f.dimension == dimension and f.status is not None]
+    return next((worst for worst in _WORST_FIRST if worst in said), NOT_ASSESSED)
+
+
+def _plain(said: Measure) -> dict[str, Any]:
+    return {k: getattr(said, k) for k in ("name", "value", "low", "high", "n", "note")}
+
+
+def _measure(row: Mapping[str, Any]) -> Measure:
+    return Measure(*(row[k] for k in ("name", "value", "low", "high", "n", "note")))
