@@ -6,8 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from towpath_core.errors import Misused
+
 Severity = Literal["error", "warning"]
 EXAMPLES = 5
+# Where a version is in its life while its data are checked; a pipeline always makes a proof of concept.
+STAGES = ("proof_of_concept", "valid_solution", "production")
+FIRST = STAGES[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,7 @@ class Finding:
 
     Of `total` records, `count` are not as expected. `examples` are a few record ids or codes, never a record's content.
     A `warning` advises; an `error` that is not passed makes the data unfit. `engine` gave the verdict: compiled,
-    great-expectations, spark or towpath. Before the lifecycle stage `blocks_from` it advises; empty: it blocks from the start.
+    great-expectations, spark or towpath. Before the lifecycle stage `blocks_from` it advises; empty: it always blocks.
     """
 
     gate: str
@@ -33,7 +38,12 @@ class Finding:
 
     @property
     def blocks(self) -> bool:
-        return self.severity == "error" and self.passed is False
+        """At the first stage."""
+        return self.blocks_at(FIRST)
+
+    def blocks_at(self, stage: str) -> bool:
+        """An unknown stage is taken for one that was reached."""
+        return self.severity == "error" and self.passed is False and reached(self.blocks_from, stage)
 
     @property
     def share(self) -> float | None:
@@ -56,10 +66,26 @@ class Finding:
         }
 
 
-def fit(findings: Iterable[Finding]) -> bool:
-    """Whether nothing blocks, and something that could block was assessed."""
+def reached(blocks_from: str, stage: str) -> bool:
+    """Whether a check that blocks from one stage on blocks at another; it does where either is unknown."""
+    if blocks_from not in STAGES or stage not in STAGES:
+        return True
+    return STAGES.index(stage) >= STAGES.index(blocks_from)
+
+
+def stage_asked(value: object, where: str) -> str:
+    """The stage that somebody set, empty for none. Raises: Misused, with the place, for what is no stage."""
+    if value in (None, ""):
+        return ""
+    if value not in STAGES:
+        raise Misused(f"{where}: there is no stage {str(value)[:40]!r}", hint=f"one of {', '.join(STAGES)}")
+    return str(value)
+
+
+def fit(findings: Iterable[Finding], stage: str = FIRST) -> bool:
+    """Whether nothing blocks at the stage, and something that could block was assessed."""
     said = list(findings)
-    return not any(f.blocks for f in said) and any(f.severity == "error" and f.passed for f in said)
+    return not any(f.blocks_at(stage) for f in said) and any(f.severity == "error" and f.passed for f in said)
 
 
 def of_records(count: int, total: int) -> str:

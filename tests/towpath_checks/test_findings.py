@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from towpath_checks.findings import Finding, Severity, fit, of_records, some
+from towpath_checks.findings import STAGES, Finding, Severity, fit, of_records, some, stage_asked
+from towpath_core.errors import Misused
+from towpath_registry.policy import LIFECYCLE
 
 
 def said(passed: bool | None, severity: Severity = "error") -> Finding:
@@ -40,3 +42,14 @@ def test_counts_read_as_a_sentence() -> None:
 def test_examples_are_few_short_and_on_one_line() -> None:
     got = some(["a\x1b[2Jb\n", "x" * 99, 3, 4, 5, 6, 7])
     assert got == ("a�[2Jb�", "x" * 40, "3", "4", "5")
+
+
+def test_the_stages_are_those_of_the_policy_s_lifecycle() -> None:
+    assert list(STAGES) == list(LIFECYCLE[:-1])
+
+
+def test_a_stage_that_is_none_is_an_error_that_names_the_place() -> None:
+    assert stage_asked(None, "here") == stage_asked("", "here") == ""
+    assert stage_asked("production", "here") == "production"
+    with pytest.raises(Misused, match="here: there is no stage 'retired'"):
+        stage_asked("retired", "here")

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
-from towpath_checks.findings import Finding
-from towpath_checks.report import Report, as_html, as_json, as_text
+import pytest
+
+import towpath_checks
+from towpath_checks.findings import STAGES, Finding
+from towpath_checks.report import SCHEMA, Report, as_html, as_json, as_text, kept, restored
 
 FAILED = Finding("codes", "the label", False, "1 of 6 records", "one of 3 codes", "error", 1, 6, ("0333",))
 REPORT = Report(
@@ -22,6 +26,10 @@ REPORT = Report(
     ),
     ("Leakage stands elsewhere.",),
 )
+LATER = Finding(
+    "few", "classes", False, "1 of 3", "none", "error", 1, 3, engine="towpath", blocks_from="valid_solution"
+)
+WHEN = "2026-11-23T06:35:00Z"
 
 
 def test_the_verdict_comes_first_and_counts() -> None:
@@ -77,3 +85,78 @@ def test_lines_of_the_table_fit_a_terminal() -> None:
     long = Finding("expect_column_proportion_of_non_null_values_to_be", "s" * 200, True, "g" * 200, "e" * 200)
     table = as_text(replace(REPORT, findings=(long,))).splitlines()[2:]
     assert max(map(len, table)) <= 130
+
+
+# Stages
+
+
+@pytest.mark.parametrize(
+    ("stage", "passed", "word"),
+    [("proof_of_concept", True, "warn"), ("valid_solution", False, "FAIL"), ("production", False, "FAIL")],
+)
+def test_a_check_advises_before_its_stage_and_blocks_from_there_on(stage: str, passed: bool, word: str) -> None:
+    report = replace(REPORT, findings=(REPORT.findings[0], LATER), stage=stage)
+    assert (report.passed, report.word(LATER)) == (passed, word)
+    assert as_json(report)["findings"][1]["blocks"] is not passed
+    assert ("blocks    from valid_solution on" in as_text(report)) is passed
+    assert ("blocks from valid_solution on" in as_html(report)) is passed
+
+
+def test_an_unknown_stage_is_no_way_round_a_check() -> None:
+    odd = replace(LATER, blocks_from="some_day")
+    assert not replace(REPORT, findings=(REPORT.findings[0], odd)).passed
+    assert not replace(REPORT, findings=(REPORT.findings[0], LATER), stage="elsewhere").passed
+
+
+# Engines, and what is remembered
+
+
+def test_every_form_says_which_engine_gave_a_verdict() -> None:
+    by = tuple(
+        replace(f, engine=engine) for f, engine in zip(REPORT.findings, ("compiled", "", "", "spark"), strict=True)
+    )
+    report = replace(REPORT, findings=by)
+    assert as_json(report)["engines"] == {"compiled": 1, "spark": 1}
+    assert "Verdicts: 1 by compiled, 1 by spark." in as_text(report)
+    assert "engine    spark" in as_text(report)
+    assert re.findall(r'<td class="engine">(.*)</td>', as_html(report)) == ["spark", "", "", "compiled"]
+
+
+def test_a_remembered_verdict_says_from_when_and_a_new_one_holds_no_time() -> None:
+    told = f"This verdict is remembered, from {WHEN}"
+    report = replace(REPORT, remembered=WHEN)
+    assert as_json(report)["remembered"] == WHEN
+    assert told in as_text(report)
+    assert told in as_html(report)
+    assert as_json(REPORT)["remembered"] is None
+    assert replace(report, remembered="") == REPORT
+
+
+def test_what_is_kept_is_restored_through_json() -> None:
+    content = json.loads(json.dumps(kept(REPORT)))
+    assert restored(content, remembered=WHEN) == replace(REPORT, remembered=WHEN)
+    with pytest.raises((TypeError, KeyError, ValueError)):
+        restored({"data": "x"}, remembered=WHEN)
+
+
+# The schema of the JSON
+
+FILE = Path(towpath_checks.__file__).with_name("report.schema.json")
+
+
+@pytest.mark.parametrize("report", [REPORT, replace(REPORT, findings=()), replace(REPORT, remembered=WHEN)])
+def test_the_json_is_as_its_schema_says(report: Report) -> None:
+    import jsonschema
+
+    jsonschema.validate(as_json(report), json.loads(FILE.read_text(encoding="utf-8")))
+
+
+def test_the_schema_names_each_key_the_version_and_the_stages() -> None:
+    schema = json.loads(FILE.read_text(encoding="utf-8"))
+    content = as_json(REPORT)
+    assert schema["properties"]["schema"]["const"] == content["schema"] == SCHEMA
+    assert set(schema["properties"]) == set(schema["required"]) == set(content)
+    finding = schema["$defs"]["finding"]
+    assert set(finding["properties"]) == set(finding["required"]) == set(content["findings"][0])
+    assert schema["properties"]["stage"]["enum"] == list(STAGES)
+    assert finding["properties"]["blocks_from"]["enum"] == ["", *STAGES]
