@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
 from towpath_core.clock import short
-from towpath_core.verdicts import Verdict
+from towpath_core.verdicts import Verdict, all_passed
 from towpath_registry.evidence import Read, Statement
 from towpath_registry.gates import Candidate
 
@@ -25,9 +26,9 @@ def statements(candidate: Candidate, kind: str) -> list[Statement]:
     return [read.statement for read in candidate.evidence if read.kind == kind and read.statement]
 
 
-def proven(candidate: Candidate, gate: str, kind: str) -> tuple[Verdict, ...]:
+def proven(candidate: Candidate, gate: str, kind: str, advisory: Collection[str] = ()) -> tuple[Verdict, ...]:
     """Whether evidence of `kind` is there, signed by enough people, still counts, is about the candidate's own bytes
-    and what they were made from, and passed with every finding.
+    and what they were made from, and passed with every finding but those of the names in `advisory`.
 
     An envelope of the kind that cannot be trusted counts against the candidate: it may be the one that said no.
     """
@@ -36,10 +37,10 @@ def proven(candidate: Candidate, gate: str, kind: str) -> tuple[Verdict, ...]:
     if not found:
         expected = f"passed, about {_expected(candidate)} (towpath run writes and signs it)"
         return (Verdict(gate, False, subject, "not there", expected),)
-    return tuple(verdict for read in found for verdict in _verdicts(candidate, gate, subject, read))
+    return tuple(verdict for read in found for verdict in _verdicts(candidate, gate, subject, read, advisory))
 
 
-def _verdicts(candidate: Candidate, gate: str, subject: str, read: Read) -> list[Verdict]:
+def _verdicts(candidate: Candidate, gate: str, subject: str, read: Read, advisory: Collection[str]) -> list[Verdict]:
     said = read.statement
     if said is None:
         expected = (
@@ -49,11 +50,15 @@ def _verdicts(candidate: Candidate, gate: str, subject: str, read: Read) -> list
     actual, registered = candidate.digest, candidate.version.digest
     about = _short(said.digest) if said.model == candidate.version.name else f"{_short(said.digest)} of {said.model}"
     same = bool(actual) and actual == registered and (said.model, said.digest) == (candidate.version.name, actual)
-    verdict = "passed" if said.passed else "failed"
-    got = f"{verdict}, about {about}" if said.findings else f"{verdict} without any finding, about {about}"
-    whole = same and said.passed and bool(said.findings)
+    weighed = [finding for finding in said.findings if finding.gate not in advisory]
+    advice = [finding for finding in said.findings if finding.gate in advisory and not finding.passed]
+    passed = said.passed or (bool(advice) and all_passed(weighed))  # it failed, and only what advises here says why
+    verdict = "passed" if said.passed else "failed but for what advises here" if passed else "failed"
+    got = f"{verdict}, about {about}" if weighed else f"{verdict} without any finding, about {about}"
+    whole = same and passed and bool(weighed)
     return [
-        *(replace(finding, gate=gate) for finding in said.findings),
+        *(replace(finding, gate=gate) for finding in said.findings if finding not in advice),
+        *(replace(finding, gate=gate, passed=True, got=f"{finding.got} (advises here)") for finding in advice),
         Verdict(gate, whole, subject, got, f"passed, about {_expected(candidate)}"),
         *_rule(candidate, gate, subject, read, said),
         *_inputs(candidate, gate, subject, said),

@@ -11,12 +11,17 @@ from towpath_registry.gates._evidence import proven
 
 @dataclass(frozen=True, slots=True)
 class DataChecks:
-    """The data that the version was made from were checked, and every blocking check passed."""
+    """The data that the version was made from were checked, and every blocking check passed.
+
+    A check that is named in `advisory` does not block at this level. What stage a project lets its own checks block
+    from has no say here.
+    """
 
     kind: str = "data-checks"
+    advisory: tuple[str, ...] = ()
 
     def judge(self, candidate: Candidate) -> tuple[Verdict, ...]:
-        return proven(candidate, "data-checks", self.kind)
+        return proven(candidate, "data-checks", self.kind, self.advisory)
 
 
 gate = DataChecks

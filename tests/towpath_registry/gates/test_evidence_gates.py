@@ -308,3 +308,37 @@ def test_the_bytes_of_the_statement_are_those_that_were_signed() -> None:
     payload = statement("quality", JUDGED)
     assert dsse.parse(dsse.seal(payload, KEY)).payload == payload
     assert NAME.encode() in payload
+
+
+# What advises at a level, by the policy's word
+
+SMALL = Verdict("class_size", False, "classes", "2 of 40 classes with fewer", "at least 2 examples of each")
+ADVISES = DataChecks(advisory=("class_size",))
+
+
+def test_a_failed_check_that_the_policy_names_advises_and_is_still_told() -> None:
+    verdicts = ADVISES.judge(good(evidence=(said("data-checks", (*CHECKED, SMALL)),)))
+    assert all_passed(verdicts)
+    assert "2 of 40 classes with fewer (advises here)" in [verdict.got for verdict in verdicts]
+    assert "failed but for what advises here" in str(verdicts)
+
+
+def test_a_check_blocks_where_the_policy_does_not_name_it() -> None:
+    for findings in ((*CHECKED, SMALL, NO), (*CHECKED, replace(SMALL, gate="leakage"))):
+        assert not all_passed(ADVISES.judge(good(evidence=(said("data-checks", findings),))))
+    assert not all_passed(DataChecks().judge(good(evidence=(said("data-checks", (*CHECKED, SMALL)),))))
+
+
+def test_what_advises_alone_proves_nothing() -> None:
+    for alone in (SMALL, replace(SMALL, passed=True)):
+        (why,) = refusals(ADVISES, good(evidence=(said("data-checks", (alone,)),)))
+        assert "without any finding" in why
+
+
+def test_a_verdict_of_failed_that_no_advice_explains_still_counts() -> None:
+    vague = spoiled(statement("data-checks", CHECKED), "predicate", "verdict", to="failed")
+    assert refusals(ADVISES, good(evidence=(read("data-checks", vague),)))
+
+
+def test_no_quality_check_can_be_made_advice() -> None:
+    assert not hasattr(Quality(), "advisory")
