@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from towpath_core.errors import CouldNot, Misused
 from towpath_registry.database import Databases
 from towpath_registry.places import REVISION
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 READY, EMPTY = "ready", "empty"
 _SQLITE, _POSTGRESQL = "sqlite:///", ("postgresql://", "postgresql+psycopg://")
@@ -44,6 +48,21 @@ def opened(database: str) -> Databases:
     from towpath_registry.sqlalchemy_door import EngineDatabases
 
     return EngineDatabases(create_engine(database))
+
+
+def behind(engine: Engine) -> Databases:
+    """The database of MLflow's own engine. A plain file is asked without SQLAlchemy, in half the time.
+
+    What SQLite keeps in memory, or opens with settings in its address, only the engine knows.
+    """
+    from towpath_registry.sqlalchemy_door import EngineDatabases
+    from towpath_registry.sqlite_door import SqliteDatabases
+
+    url = engine.url
+    file = Path(url.database or "").absolute()
+    if url.get_backend_name() == "sqlite" and not url.query and file.is_file():
+        return SqliteDatabases(file)
+    return EngineDatabases(engine)
 
 
 def check(database: str) -> str:

@@ -14,8 +14,9 @@ import sqlalchemy
 import appending
 from guarded_world import NAME, Guarded
 from towpath_core.errors import CouldNot, Mismatch, Refused
-from towpath_registry import ledger
+from towpath_registry import ledger, server_database
 from towpath_registry.sqlalchemy_door import EngineDatabases
+from towpath_registry.sqlite_door import SqliteDatabases
 
 DOORS = ["file", "engine", pytest.param("postgresql", marks=pytest.mark.slow)]
 
@@ -111,6 +112,41 @@ def test_mlflow_writes_on_with_the_connections_that_we_used(door: Guarded) -> No
         level = connection.get_isolation_level()
     assert level == ("SERIALIZABLE" if door.dialect == "sqlite" else "READ COMMITTED")
     assert door.aliases() == {"free": 1, "production": 1}
+    store.engine.dispose()
+
+
+def test_a_server_on_a_file_asks_it_without_the_engine(guarded_file: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert guarded_file.path is not None
+    monkeypatch.chdir(guarded_file.path.parent)
+    for address in (guarded_file.uri, f"sqlite:///{guarded_file.path.name}"):
+        databases = server_database.behind(sqlalchemy.create_engine(address))
+        assert isinstance(databases, SqliteDatabases)
+        with databases.reading() as database:
+            assert database.rows("SELECT version FROM towpath_schema") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    "address", ["sqlite://", "sqlite:///:memory:", "sqlite:///{file}?mode=rw&uri=true", "postgresql+psycopg:///nobody"]
+)
+def test_a_server_on_anything_else_asks_by_the_engine(guarded_file: Guarded, address: str) -> None:
+    engine = sqlalchemy.create_engine(address.format(file=f"file:{guarded_file.path}"))
+    assert isinstance(server_database.behind(engine), EngineDatabases)
+
+
+def test_mlflow_writes_a_file_that_we_write_too(guarded_file: Guarded) -> None:
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+
+    store = SqlAlchemyStore(guarded_file.uri)
+    databases = server_database.behind(store.engine)
+    for version in ("1", "2"):
+        with store.ManagedSessionMaker() as session:  # what reads in the same thread keeps nobody from asking
+            session.execute(sqlalchemy.text("SELECT 1 FROM model_versions")).all()
+            with databases.reading() as database:
+                assert database.rows("SELECT 1") == [(1,)]
+        with databases.writing() as database:
+            appending.append(database)
+        store.set_registered_model_alias(NAME, "free", version)
+    assert guarded_file.aliases() == {"free": 2, "production": 1}
     store.engine.dispose()
 
 

@@ -24,7 +24,7 @@ from starlette.middleware import Middleware
 from towpath_core.clock import utc_now
 from towpath_core.errors import Misused
 from towpath_core.processes import end_with_stdin
-from towpath_registry import governing, promotion_web
+from towpath_registry import governing, promotion_web, server_database
 from towpath_registry.database_store import DatabaseStore
 from towpath_registry.mlflow_plugin import pages
 from towpath_registry.mlflow_plugin.artifacts import GovernedFiles, artifacts_root
@@ -35,7 +35,6 @@ from towpath_registry.mlflow_plugin.store import GovernedStore, GovernedWorkspac
 from towpath_registry.mlflow_plugin.tracking import GovernedTracking, GovernedWorkspaceTracking, open_tracking
 from towpath_registry.mlflow_plugin.workspaces import open_workspaces
 from towpath_registry.nouns import WORKSPACE
-from towpath_registry.sqlalchemy_door import EngineDatabases
 
 ACTOR = "TOWPATH_SERVER_ACTOR"  # the one person of a server without a login
 UPLOAD_MB = "TOWPATH_SERVER_UPLOAD_MB"  # the largest artifact
@@ -100,7 +99,7 @@ def open_house(only: str, first: Callable[[str], bool]) -> tuple[House, Callable
     if not os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR, "").startswith("governed+"):
         raise Misused("the artifacts are not governed", hint="--artifacts-destination governed+file:///…")
     handlers._get_tracking_store()
-    databases = EngineDatabases(store.engine)
+    databases = server_database.behind(store.engine)
 
     @functools.cache
     def desk(workspace: str) -> governing.LocalDesk:
