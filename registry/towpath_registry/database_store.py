@@ -63,6 +63,24 @@ class Notary(Protocol):
         """Take the note out of the database; what fails is said, and made good the next time."""
 
 
+class _OneState:
+    """A transaction that only reads: it sees one state of the database, so that no question is put to it twice."""
+
+    def __init__(self, database: Database) -> None:
+        self.dialect = database.dialect
+        self._database = database
+        self._told: dict[object, list[tuple[Any, ...]]] = {}
+
+    def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        asked = (sql, *values.items())
+        if asked not in self._told:
+            self._told[asked] = self._database.rows(sql, **values)
+        return list(self._told[asked])
+
+    def run(self, sql: str, **values: Any) -> None:
+        self._database.run(sql, **values)
+
+
 class _Here(threading.local):
     """What a thread has open: the stack of its view, and in it the transaction, once something was read."""
 
@@ -223,7 +241,7 @@ class DatabaseStore:
                 yield database
             return
         if here.database is None:
-            here.database = here.stack.enter_context(self._opened())
+            here.database = _OneState(here.stack.enter_context(self._opened()))
         yield here.database
 
     @contextmanager

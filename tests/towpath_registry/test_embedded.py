@@ -7,10 +7,12 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,7 @@ from towpath_core.clock import utc_now
 from towpath_core.errors import CouldNot, NotFound
 from towpath_core.refs import ModelRef
 from towpath_registry import places
+from towpath_registry.database import Database, Databases
 from towpath_registry.embedded import EmbeddedStore
 from towpath_registry.nouns import PROMOTED, REFUSED, Decision, ModelVersion
 
@@ -199,6 +202,7 @@ from pathlib import Path
 from towpath_core.clock import utc_now
 from towpath_core.refs import ModelRef
 from towpath_registry import places
+from towpath_registry.database import Database, Databases
 from towpath_registry.embedded import EmbeddedStore
 from towpath_registry.nouns import PROMOTED, Decision
 
@@ -312,6 +316,53 @@ def test_a_view_shows_one_state_until_something_is_written_in_it(world: Embedded
         assert world.store.version(ModelRef(NAME, alias="staging")).version == 1
     other.record(replace(decision(version, None), event="refused"))
     assert len(world.store.ledger(NAME)) == 2
+
+
+@dataclass
+class Listening:
+    """A database, and what was asked of it by those who only read."""
+
+    databases: Databases
+    asked: list[str] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Database]:
+        with self.databases.reading() as database:
+            yield Heard(database, self.asked)
+
+    def writing(self) -> contextlib.AbstractContextManager[Database]:
+        return self.databases.writing()
+
+
+@dataclass
+class Heard:
+    database: Database
+    asked: list[str]
+    dialect: str = "sqlite"
+
+    def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        self.asked.append(sql)
+        return self.database.rows(sql, **values)
+
+    def run(self, sql: str, **values: Any) -> None:
+        self.database.run(sql, **values)
+
+
+def test_a_view_puts_no_question_to_the_database_twice(world: EmbeddedWorld) -> None:
+    version, store = world.add(material(1)), EmbeddedStore(world.database, Ticking())
+    listening = Listening(store.databases)
+    store.databases = listening
+    one, two = ModelRef(NAME, version=1), ModelRef(NAME, alias="staging")
+    with store.view():
+        assert store.version(one) == version
+        asked = len(listening.asked)
+        assert store.version(one) == version
+        assert len(listening.asked) == asked > 0
+        with pytest.raises(NotFound):
+            store.version(two)
+        store.record(decision(version, None))
+        assert store.version(two).ref == version.ref
+    assert store.version(one).aliases == ("staging",)
 
 
 def test_what_goes_wrong_in_a_view_ends_it(world: EmbeddedWorld) -> None:
