@@ -156,6 +156,11 @@ def aliases(database: Database, workspace: str, model: str) -> dict[str, int]:
     return dict(database.rows(f"{asked} ORDER BY alias", workspace=workspace, name=model))
 
 
+def is_there(database: Database, workspace: str, name: str, version: int) -> bool:
+    """Whether MLflow has the version, and has not deleted it."""
+    return bool(database.rows(_THERE, workspace=workspace, name=name, version=version))
+
+
 def levels(database: Database) -> tuple[str, ...]:
     return tuple(row[0] for row in database.rows("SELECT name FROM towpath_levels ORDER BY name"))
 
@@ -303,7 +308,7 @@ def _refuse_other(database: Database, workspace: str, decision: Decision, before
     asked: dict[str, Any] = {"workspace": workspace, "name": decision.model, "version": decision.version}
     if decision.event == RETIRED:
         return
-    if not database.rows(_THERE, **asked):
+    if not is_there(database, **asked):
         raise changed_meanwhile(decision)
     tags = database.rows(_TAG, **asked, key=DIGEST)
     if (tags[0][0] if tags else "") != decision.digest:

@@ -186,7 +186,10 @@ class Promotions(Planner):
 
         Raises: Refused, recorded, while something is missing; CouldNot when the level moved since it was asked for.
         """
-        promotion, seen = self._open(number, "apply", actor)
+        return self._applied(*self._open(number, "apply", actor), actor, reason)
+
+    def _applied(self, promotion: Promotion, seen: int, actor: str, reason: str) -> LedgerEntry:
+        """Do what an open request asks. Raises: as `apply` does."""
         if why := self.objection(promotion, actor, "apply"):
             raise self._refused(promotion, actor, "apply", why)
         plan = replace(self.planned(promotion), seen=seen)
@@ -197,7 +200,7 @@ class Promotions(Planner):
         if not same or plan.stands != promotion.previous:
             what = f"what stands at {promotion.level}" if same else "the version"
             raise self._refused(promotion, actor, "apply", f"{what} changed since it was asked for: ask anew")
-        return self._do(plan, actor, reason or promotion.reason, number, promotion.approvals)
+        return self._do(plan, actor, reason or promotion.reason, promotion.id, promotion.approvals)
 
     @in_one_view
     def objection(self, promotion: Promotion, actor: str, doing: str, role: str = "") -> str:
@@ -243,10 +246,10 @@ class Promotions(Planner):
 
         Raises: Refused, recorded, with all that is missing.
         """
-        ref = ModelRef(model, version=version)
+        ref, seen = ModelRef(model, version=version), self.store.seen(model)
         fitting = [p for p in self.promotions(model) if (p.level, p.version) == (level, version)]
         if fitting:
-            return self.apply(fitting[-1].id, actor)
+            return self._applied(fitting[-1], seen, actor, "")
         plan = self.plan(ref, level)
         if plan.done:
             return self.store.ledger(model, Question(events=nouns.MOVES, level=level, newest=1))[0]

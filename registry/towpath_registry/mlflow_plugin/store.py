@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.server.constants import READ_REPLICA_BACKEND_STORE_URI_ENV_VAR
-from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlRegisteredModel, SqlRegisteredModelTag
+from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlRegisteredModel
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 from mlflow.store.model_registry.sqlalchemy_workspace_store import WorkspaceAwareSqlAlchemyStore
 from mlflow.utils.validation import (
@@ -27,6 +27,7 @@ from mlflow.utils.validation import (
     _validate_model_version,
 )
 
+from towpath_registry import books
 from towpath_registry.mlflow_plugin.answers import guarded
 from towpath_registry.mlflow_plugin.house import House, here, person
 from towpath_registry.mlflow_plugin.kept import Kept
@@ -38,6 +39,8 @@ SCHEME = "governed+"
 OURS = (DIGEST, MONITORING, IMPORTED_FROM, "towpath.task", *(f"towpath.{name}" for name in PROVENANCE))
 SOURCES = ("models:/", "runs:/", "mlflow-artifacts:/")
 _DELETED = "Deleted_Internal"
+_PROMPT = """SELECT value FROM registered_model_tags
+ WHERE workspace = :workspace AND name = :name AND "key" = :key"""
 
 
 class _Governed:
@@ -62,7 +65,8 @@ class _Governed:
         self._refuse_twin(house, name, alias, level, number)
         if self._is_prompt(name):
             self._refuse("set-alias", f"{alias} is a level, and no prompt stands at a level", name, number, level)
-        self.get_model_version(name, number)  # type: ignore[attr-defined]  # answers as MLflow does if there is none
+        if not self._is_there(name, number):
+            self.get_model_version(name, number)  # type: ignore[attr-defined]  # answers as MLflow does, and takes long
         house.promotions(self._get_active_workspace()).move(person(), name, level, number)
 
     @guarded
@@ -225,11 +229,13 @@ class _Governed:
     # What the guards ask.
 
     def _is_prompt(self, name: str) -> bool:
-        with self.ManagedSessionMaker() as session:
-            tags = self._get_query(session, SqlRegisteredModelTag).filter(
-                SqlRegisteredModelTag.name == name, SqlRegisteredModelTag.key == IS_PROMPT_TAG_KEY
-            )
-            return any((tag.value or "").lower() == "true" for tag in tags)
+        with here().databases.reading() as database:
+            tags = database.rows(_PROMPT, workspace=self._get_active_workspace(), name=name, key=IS_PROMPT_TAG_KEY)
+        return any((tag[0] or "").lower() == "true" for tag in tags)
+
+    def _is_there(self, name: str, version: int) -> bool:
+        with here().databases.reading() as database:
+            return books.is_there(database, self._get_active_workspace(), name, version)
 
     def _has_versions(self, name: str) -> bool:
         with self.ManagedSessionMaker() as session:
