@@ -20,7 +20,7 @@ from towpath_registry.evidence import Read
 from towpath_registry.nouns import Decision, LedgerEntry, ModelVersion, Question
 from towpath_registry.plans import Plan
 from towpath_registry.policy import Policy, solo
-from towpath_registry.promotion import Promotions
+from towpath_registry.promotion import About, Promotions
 from towpath_registry.requests import Promotion
 from towpath_registry.store import Store, open_store
 from towpath_registry.trust import Revoked, Signer
@@ -37,6 +37,7 @@ class Desk(Protocol):
 
     store: Store
 
+    def about(self, ref: ModelRef) -> About: ...
     def plan(self, ref: ModelRef, to: str) -> Plan: ...
     def plan_rollback(self, name: str, of: str) -> Plan: ...
     def plan_retirement(self, name: str, of: str) -> Plan: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -193,11 +193,7 @@ class Planner:
         )
 
     def _read(self, version: ModelVersion, policy: Policy, now: datetime) -> tuple[Read, ...]:
-        recorded, signers = self.store.recorded(version), self._signers(policy)
-        return tuple(
-            evidence.read(name, content, signers, recorded.get(sha256_bytes(content)), now)
-            for name, content in self.store.evidence(version)
-        )
+        return read_all(self.store.evidence(version), self.store.recorded(version), self._signers(policy), now)
 
     def _inspection(self, version: ModelVersion, policy: Policy) -> Inspection:
         """What the files say. Files whose every trace in the file system is unchanged are not read again."""
@@ -226,6 +222,15 @@ class Planner:
             return self.store.version(ModelRef(name, alias=level)).version
         except NotFound:
             return None
+
+
+def read_all(
+    envelopes: Iterable[tuple[str, bytes]], recorded: Mapping[str, datetime], signers: tuple[Signer, ...], now: datetime
+) -> tuple[Read, ...]:
+    """What each envelope proves; `recorded` says when the ledger first told of it."""
+    return tuple(
+        evidence.read(name, content, signers, recorded.get(sha256_bytes(content)), now) for name, content in envelopes
+    )
 
 
 @dataclass(frozen=True, slots=True)

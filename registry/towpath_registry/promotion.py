@@ -7,8 +7,8 @@ is a ledger entry, and so is every refusal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from towpath_core.refs import ModelRef
 from towpath_core.verdicts import Verdict
 from towpath_registry import nouns, requests
 from towpath_registry.approvals import eligible, open_approvals, still_able
+from towpath_registry.evidence import Read
 from towpath_registry.nouns import Approval, Decision, LedgerEntry, ModelVersion, Question
 from towpath_registry.plans import Plan, Planner, in_one_view, same
 from towpath_registry.policy import Asked, Policy
@@ -30,8 +31,39 @@ SELF = "self-acknowledged"
 _TRIES = 20
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """A version, and what is known of it at one moment: its run's metrics, its evidence, the open requests for it.
+
+    Without a policy nothing can be judged and nothing asked for, and `note` says why.
+    """
+
+    version: ModelVersion
+    metrics: Mapping[str, float]
+    policy: Policy | None
+    evidence: tuple[Read, ...] = ()
+    requests: tuple[Promotion, ...] = ()
+    note: str = ""
+
+
 class Promotions(Planner):
     """The requests and moves of one registry, under the policy in force."""
+
+    @in_one_view
+    def about(self, ref: ModelRef) -> About:
+        """Raise NotFound for an unknown model, version or alias."""
+        version = self.store.version(ref)
+        metrics = self.store.metrics(version)
+        try:
+            policy = self.policy()
+        except Refused as error:  # a shared registry where nobody has set one
+            return About(version, metrics, None, note=error.message)
+        return About(version, metrics, policy, self.evidence(version), self.requests_for(version))
+
+    @in_one_view
+    def requests_for(self, version: ModelVersion) -> tuple[Promotion, ...]:
+        """The open requests for a version."""
+        return tuple(asked for asked in self.promotions(version.name) if asked.version == version.version)
 
     @in_one_view
     def settle(self, plan: Plan, actor: str, reason: str) -> LedgerEntry | Promotion:

@@ -20,8 +20,9 @@ from towpath_core.refs import ModelRef
 from towpath_registry import nouns, wire
 from towpath_registry.evidence import Read
 from towpath_registry.nouns import Decision, LedgerEntry, ModelSummary, ModelVersion, Question
-from towpath_registry.plans import Plan, Planner
+from towpath_registry.plans import Plan, Planner, read_all
 from towpath_registry.policy import Policy
+from towpath_registry.promotion import About
 from towpath_registry.requests import Promotion
 from towpath_registry.rest import Rest
 from towpath_registry.server import ServerModels
@@ -115,11 +116,14 @@ class RemoteStore(ServerModels):
         return self.api.many(ModelVersion, self.api.get("versions", model=name), "versions")
 
     def version(self, ref: ModelRef) -> ModelVersion:
-        which = {"alias": ref.alias} if ref.alias is not None else {"version": ref.version}
-        return self.api.one(ModelVersion, self.api.get("version", model=ref.name, **which), "version")
+        return self.api.one(ModelVersion, self.api.get("version", **_named(ref)), "version")
 
     def metrics(self, version: ModelVersion) -> dict[str, float]:
-        found = self.api.one(_TEXTS, self.api.get("metrics", **_asked(version)), "metrics")
+        return self.metrics_in(self.api.get("metrics", **_asked(version)))
+
+    def metrics_in(self, answer: Mapping[str, Any]) -> dict[str, float]:
+        """The metrics of an answer. Raises: CouldNot for what is none."""
+        found = self.api.one(_TEXTS, answer, "metrics")
         try:
             values = {key: float(value) for key, value in found.items()}
         except ValueError as error:
@@ -129,7 +133,11 @@ class RemoteStore(ServerModels):
         return values
 
     def evidence(self, version: ModelVersion) -> list[tuple[str, bytes]]:
-        found = self.api.one(_TEXTS, self.api.get("evidence", **_asked(version)), "evidence")
+        return self.evidence_in(self.api.get("evidence", **_asked(version)))
+
+    def evidence_in(self, answer: Mapping[str, Any]) -> list[tuple[str, bytes]]:
+        """The envelopes of an answer. Raises: CouldNot for what is none."""
+        found = self.api.one(_TEXTS, answer, "evidence")
         try:
             return [(name, base64.b64decode(content, validate=True)) for name, content in sorted(found.items())]
         except ValueError as error:
@@ -160,7 +168,10 @@ class RemoteStore(ServerModels):
         return [promotion.id for promotion in self.promotions(name)]
 
     def recorded(self, version: ModelVersion) -> Mapping[str, datetime]:
-        answer = self.api.get("recorded", **_asked(version))
+        return self.recorded_in(self.api.get("recorded", **_asked(version)))
+
+    def recorded_in(self, answer: Mapping[str, Any]) -> Mapping[str, datetime]:
+        """The times of an answer. Raises: CouldNot for what is none."""
         found: Mapping[str, datetime] = self.api.one(_TIMES, answer, "recorded")
         return found
 
@@ -237,7 +248,19 @@ class RemoteDesk:
         self.store: Store = store
         self._store = store
         self._api = store.api
+        self._clock, self._signers = clock, signers
         self._planner = Planner(store, clock, self.policy, signers)
+
+    def about(self, ref: ModelRef) -> About:
+        """In one question: the server logs in and looks up permissions for each of them."""
+        answer = self._api.get("about", **_named(ref))
+        version, metrics = self._api.one(ModelVersion, answer, "version"), self._store.metrics_in(answer)
+        if answer.get("policy") is None:
+            return About(version, metrics, None, note=self._api.one(str, answer, "note"))
+        policy = self._policy(answer.get("policy"))
+        envelopes, recorded = self._store.evidence_in(answer), self._store.recorded_in(answer)
+        read = read_all(envelopes, recorded, self._signers(policy), self._clock())
+        return About(version, metrics, policy, read, tuple(self._api.many(Promotion, answer, "requests")))
 
     def plan(self, ref: ModelRef, to: str) -> Plan:
         return self._planned("promotion", str(ref), to)
@@ -279,8 +302,11 @@ class RemoteDesk:
         return self._planner.evidence(version)
 
     def policy(self) -> Policy:
+        return self._policy(self._api.get("policy").get("content"))
+
+    def _policy(self, content: Any) -> Policy:
         try:
-            return Policy.of(self._api.get("policy").get("content"))
+            return Policy.of(content)
         except Misused as error:
             raise self._api.odd(error.message) from error
 
@@ -301,6 +327,10 @@ class RemoteDesk:
 
     def _said(self, number: str, doing: str, **content: str) -> Promotion:
         return self._api.one(Promotion, self._api.send("POST", _address(number, doing), **content), "request")
+
+
+def _named(ref: ModelRef) -> dict[str, object]:
+    return {"model": ref.name, **({"alias": ref.alias} if ref.alias is not None else {"version": ref.version})}
 
 
 def _asked(version: ModelVersion) -> dict[str, object]:

@@ -126,6 +126,35 @@ def test_a_plan_is_the_same_at_both_desks(world: OfficeWorld, address: str) -> N
     assert world.desk.policy() == there.desk.policy()
 
 
+def test_about_a_version_the_same_is_told_at_both_desks_as_one_by_one(world: OfficeWorld, address: str) -> None:
+    world.add(material(2))
+    here, there = At(world.desk, "dora"), At(remote(world, address, "dora"), "")
+    asked = here.ask()
+    here.ask(2)
+    told, version = here.desk.about(ModelRef(NAME, version=1)), here.desk.store.version(ModelRef(NAME, version=1))
+    assert told == there.desk.about(ModelRef(NAME, version=1))
+    assert (told.version, told.metrics, told.policy) == (version, here.desk.store.metrics(version), here.desk.policy())
+    assert told.evidence == there.desk.evidence(version) != ()
+    assert told.requests == (there.desk.promotion(asked.id),)
+    assert told.note == ""
+    with pytest.raises(NotFound):
+        there.desk.about(ModelRef(NAME, alias="staging"))
+    world.desk.approve(asked.id, "mia", "")
+    here.apply(asked.id)
+    assert there.desk.about(ModelRef(NAME, alias="staging")).version.aliases == ("staging",)
+
+
+def test_without_a_policy_a_version_is_shown_and_not_judged(tmp_path: Path, clock: Ticking) -> None:
+    bare = OfficeWorld(tmp_path / "bare", clock)
+    version = bare.add()
+    with bare.serving() as address:
+        for desk in (bare.desk, remote(bare, address, "dora")):
+            told = desk.about(ModelRef(NAME, version=1))
+            assert (told.version, told.policy, told.evidence, told.requests) == (version, None, (), ())
+            assert told.metrics == bare.desk.store.metrics(version) != {}
+            assert told.note == "this server has no policy yet, so nothing may move on it"
+
+
 def test_what_the_gates_refuse_is_recorded_and_does_not_move(sitting: Sitting, world: OfficeWorld) -> None:
     world.add(material(2, judged=BAD))
     came = sitting("dora").settle(sitting("dora").plan(2))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fake_mlflow import FakeMlflow, serving
-from office_world import OfficeWorld
+from office_world import OfficeWorld, policy
 from registry_world import NAME, START, Ticking, free_port
 from towpath_core.errors import CouldNot, Mismatch, Refused
 from towpath_core.refs import ModelRef
@@ -235,6 +235,21 @@ def test_a_measure_that_is_no_number_is_an_error(answer: object, words: str) -> 
 def test_evidence_that_cannot_be_read_is_an_error(answer: object, words: str) -> None:
     with answering(governed(answer)) as address, pytest.raises(CouldNot, match=words):
         open_store(at(address)).evidence(VERSION)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({}, "version: it is not an object"),
+        ({"version": VERSION}, "metrics: it is not an object"),
+        ({"version": VERSION, "metrics": {}}, "note: it is not str"),
+        ({"version": VERSION, "metrics": {}, "policy": {"name": "mine"}}, "cannot be read"),
+        ({"version": VERSION, "metrics": {}, "policy": policy().content()}, "evidence: it is not an object"),
+    ],
+)
+def test_a_part_that_is_missing_of_what_is_told_about_a_version_is_an_error(answer: object, words: str) -> None:
+    with answering(governed(answer)) as address, pytest.raises(CouldNot, match=words):
+        desk(at(address)).about(ModelRef(NAME, version=1))
 
 
 def test_a_models_files_are_fetched_as_from_any_mlflow_server() -> None:

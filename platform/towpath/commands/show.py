@@ -12,12 +12,13 @@ import click
 
 from towpath.console import Console, clean, decimals, mark, table, with_console
 from towpath_core.clock import short, stamp, utc_now
-from towpath_core.errors import Misused, Refused
+from towpath_core.errors import Misused
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from towpath.standings import Standing
+    from towpath_core.refs import ModelRef
     from towpath_registry.evidence import Read
     from towpath_registry.gates import EvidenceRule
     from towpath_registry.governing import Desk
@@ -60,9 +61,8 @@ def command(console: Console, ref: str | None, lineage: bool, prediction: Path |
         return
     from towpath_registry.governing import desk
 
-    at = desk(os.environ)
-    found = gathered(at, at.store.version(ModelRef.parse(ref)))
-    shown = _content(found, at.store.metrics(found.version))
+    found = gathered(desk(os.environ), ModelRef.parse(ref))
+    shown = _content(found)
     console.result(shown, _text(shown, found))
 
 
@@ -71,6 +71,7 @@ class Gathered:
     """What the registry knows of a version. `note` says why its evidence could not be judged; empty if it was."""
 
     version: ModelVersion
+    metrics: Mapping[str, float]
     now: datetime
     stage: str
     standings: tuple[Standing, ...]
@@ -80,25 +81,25 @@ class Gathered:
     note: str = ""
 
 
-def gathered(at: Desk, version: ModelVersion) -> Gathered:
+def gathered(at: Desk, ref: ModelRef) -> Gathered:
     from towpath.standings import standings
     from towpath_registry.nouns import LEVELS
 
-    store, now = at.store, utc_now()
-    try:
-        policy = at.policy()
-    except Refused as error:  # a shared registry where nobody has set one
+    about = at.about(ref)
+    store, now, version, policy = at.store, utc_now(), about.version, about.policy
+    if policy is None:
         stands = standings(store, version.name, version.version, [a for a in version.aliases if a in LEVELS])
-        return Gathered(version, now, "", stands, (), {}, (), error.message)
+        return Gathered(version, about.metrics, now, "", stands, (), {}, (), about.note)
     levels = [level.name for level in policy.levels if level.name in version.aliases]
     return Gathered(
         version,
+        about.metrics,
         now,
         policy.stage_of(version.aliases, retired=not levels and _retired(store, version)),
         standings(store, version.name, version.version, levels),
-        at.evidence(version),
+        about.evidence,
         policy.evidence,
-        _open_requests(at, version),
+        about.requests,
     )
 
 
@@ -108,10 +109,6 @@ def _retired(store: Store, version: ModelVersion) -> bool:
 
     last = store.ledger(version.name, Question(events=CHANGES, version=version.version, newest=1))
     return bool(last) and last[0].event == RETIRED
-
-
-def _open_requests(at: Desk, version: ModelVersion) -> tuple[Promotion, ...]:
-    return tuple(asked for asked in at.promotions(version.name) if asked.version == version.version)
 
 
 def _show_lineage(
@@ -135,7 +132,7 @@ def _show_lineage(
         version = lineage.behind(answer, store)
         if ref is not None:
             lineage.refuse_other(answer, store.version(ModelRef.parse(ref)))
-    found = gathered(at, version)
+    found = gathered(at, ModelRef(version.name, version=version.version))
     whole = lineage.lineage(store, version, found.evidence, found.standings, os.environ)
     console.result(whole.content(answer, found.now), whole.drawn(answer))
 
@@ -167,7 +164,7 @@ def _model(name: str, versions: list[ModelVersion]) -> str:
     return f"{name}\n\n{table(head, rows)}\n\nNext: towpath show {versions[0].ref}"
 
 
-def _content(found: Gathered, metrics: Mapping[str, float]) -> dict[str, Any]:
+def _content(found: Gathered) -> dict[str, Any]:
     from towpath.promoting import request_content
     from towpath_registry.mlflow_views import version_link
     from towpath_registry.nouns import IMPORTED_FROM, MONITORING
@@ -182,7 +179,7 @@ def _content(found: Gathered, metrics: Mapping[str, float]) -> dict[str, Any]:
         "stage": found.stage,
         "levels": [standing.content(found.now) for standing in found.standings],
         "provenance": version.provenance(),
-        "measures": _measures(metrics),
+        "measures": _measures(found.metrics),
         "evidence": [_evidence(found, read) for read in found.evidence],
         "evidence_note": found.note,
         "requests": [request_content(asked) for asked in found.requests],

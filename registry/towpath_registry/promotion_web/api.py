@@ -26,7 +26,7 @@ from towpath_registry.policy import Policy
 from towpath_registry.promotion_web.guard import LARGEST_JSON
 from towpath_registry.promotion_web.office import EDIT, READ, Office
 from towpath_registry.requests import Promotion
-from towpath_registry.store import ChangedMeanwhile
+from towpath_registry.store import ChangedMeanwhile, Store
 
 PREFIX = "/api/1"
 EXPORT = "towpath-ledger.tar.gz"
@@ -50,6 +50,7 @@ class Api:
             ("GET", f"{PREFIX}/models", self.models),
             ("GET", f"{PREFIX}/versions", self.versions),
             ("GET", f"{PREFIX}/version", self.version),
+            ("GET", f"{PREFIX}/about", self.about),
             ("GET", f"{PREFIX}/metrics", self.metrics),
             ("GET", f"{PREFIX}/evidence", self.evidence),
             ("GET", f"{PREFIX}/ledger", self.ledger),
@@ -120,14 +121,29 @@ class Api:
         """The version of a number, or the one that an alias points to."""
         return {"version": wire.plain(self._version("alias"))}
 
+    def about(self) -> dict[str, Any]:
+        """All that can be asked about a version one by one, as of one moment; without a policy, `note` says why."""
+        desk = self._office.desk()
+        with desk.store.view():
+            version = self._version("alias")
+            found = {"version": wire.plain(version), **_metrics(desk.store, version)}
+            try:
+                policy = desk.policy().content()
+            except Refused as error:
+                return {**found, "policy": None, "note": error.message}
+            return {
+                **found,
+                "policy": policy,
+                **_evidence(desk.store, version),
+                **_recorded(desk.store, version),
+                "requests": wire.plain(desk.requests_for(version)),
+            }
+
     def metrics(self) -> dict[str, Any]:
-        """As text, which no program rounds."""
-        found = self._office.desk().store.metrics(self._version())
-        return {"metrics": {key: repr(value) for key, value in found.items()}}
+        return _metrics(self._office.desk().store, self._version())
 
     def evidence(self) -> dict[str, Any]:
-        found = self._office.desk().store.evidence(self._version())
-        return {"evidence": {name: base64.b64encode(content).decode("ascii") for name, content in found}}
+        return _evidence(self._office.desk().store, self._version())
 
     def ledger(self) -> dict[str, Any]:
         """The entries about a model, or about the registry; without a question all of them, and verified."""
@@ -167,7 +183,7 @@ class Api:
         return flask.send_file(whole, "application/gzip", as_attachment=True, download_name=EXPORT)
 
     def recorded(self) -> dict[str, Any]:
-        return {"recorded": wire.plain(self._office.desk().store.recorded(self._version()))}
+        return _recorded(self._office.desk().store, self._version())
 
     def authors(self) -> dict[str, Any]:
         return {"authors": list(self._office.desk().store.authors(self._version()))}
@@ -290,6 +306,20 @@ class Api:
 
 
 _KINDS = ("promotion", "rollback", "retirement")
+
+
+def _metrics(store: Store, version: ModelVersion) -> dict[str, Any]:
+    """As text, which no program rounds."""
+    return {"metrics": {key: repr(value) for key, value in store.metrics(version).items()}}
+
+
+def _evidence(store: Store, version: ModelVersion) -> dict[str, Any]:
+    found = store.evidence(version)
+    return {"evidence": {name: base64.b64encode(content).decode("ascii") for name, content in found}}
+
+
+def _recorded(store: Store, version: ModelVersion) -> dict[str, Any]:
+    return {"recorded": wire.plain(store.recorded(version))}
 
 
 def _as_json(view: Callable[..., Any]) -> Callable[..., flask.Response]:

@@ -186,6 +186,8 @@ def test_our_own_pages_and_programs_are_heard(world: OfficeWorld, headers: dict[
         ("GET", f"{API}/ledger?who={NAME}", 400),
         ("GET", f"{API}/recorded?model={NAME}", 400),
         ("GET", f"{API}/recorded?model={NAME}&alias=staging", 400),
+        ("GET", f"{API}/about?model={NAME}", 400),
+        ("GET", f"{API}/about?model={NAME}&version=9", 404),
         ("GET", f"{API}/version?model={NAME}", 400),
         ("GET", f"{API}/version?model={NAME}&alias=nowhere", 404),
         ("GET", f"{API}/versions?model=nothing", 404),
@@ -247,6 +249,18 @@ def test_who_may_not_edit_the_model_asks_for_nothing_and_that_is_recorded(own: O
     assert refused(own) == [("rita", "request", why), ("rita", "register", why)]
 
 
+def test_about_a_version_all_is_told_at_once_that_is_told_one_by_one(own: OfficeWorld) -> None:
+    own.add(material(2))
+    asked, bob = own.ask(), Visitor(own, "bob")
+    own.ask(2)
+    whole = bob.asks("GET", f"{API}/about?model={NAME}&version=1").get_json()
+    for part in ("version", "metrics", "evidence", "recorded"):
+        assert whole.pop(part) == bob.asks("GET", f"{API}/{part}?model={NAME}&version=1").get_json()[part] != {}
+    assert whole.pop("policy") == bob.asks("GET", f"{API}/policy").get_json()["content"]
+    assert [told["id"] for told in whole.pop("requests")] == [asked.id]
+    assert whole == {}
+
+
 def test_who_may_not_read_the_model_learns_nothing_of_it(own: OfficeWorld) -> None:
     own.office.strangers.add("stan")
     asked, stan = own.ask(reason="a secret"), Visitor(own, "stan")
@@ -254,6 +268,7 @@ def test_who_may_not_read_the_model_learns_nothing_of_it(own: OfficeWorld) -> No
         ("GET", f"/versions?model={NAME}", None),
         ("GET", f"/version?model={NAME}&version=1", None),
         ("GET", f"/version?model={NAME}&alias=staging", None),
+        ("GET", f"/about?model={NAME}&version=1", None),
         ("GET", f"/metrics?model={NAME}&version=1", None),
         ("GET", f"/evidence?model={NAME}&version=1", None),
         ("GET", f"/ledger?model={NAME}", None),
