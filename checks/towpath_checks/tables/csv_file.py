@@ -1,0 +1,87 @@
+"""A CSV file in UTF-8 with commas: every cell is text, an empty one is missing."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from towpath_checks.tables import _digests
+from towpath_checks.tables._connection import RECORDS, arrow_of, literal, schema_of
+from towpath_core.errors import Refused
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+_LONGEST_LINE = 16 * 2**20
+_BAD_GZIP = "no whole gzip file: it is truncated, damaged or something else"
+_RAGGED = "the lines have different numbers of cells"
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    """It is read once, whole, into DuckDB: whatever is wrong with it comes out before anything is asked."""
+
+    path: Path
+    shown: str
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.path,)
+
+    def header(self) -> tuple[str, ...]:
+        """The first line's cells; one without a name is called as pandas calls it."""
+        with self._read() as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as lines:
+            try:
+                cells = next((row for row in csv.reader(lines) if row), None)
+            except csv.Error:
+                raise Refused(_RAGGED) from None
+        if cells is None:
+            raise Refused("the file is empty")
+        return tuple(cell or f"Unnamed: {place}" for place, cell in enumerate(cells))
+
+    def digest(self) -> str:
+        return _digests.of_files(self.files)
+
+    def attach(self, connection: duckdb.DuckDBPyConnection) -> str:
+        with self._read() as stream:  # what DuckDB makes of a damaged gzip file or of other bytes is not relied on
+            for _ in codecs.iterdecode(iter(lambda: stream.read(2**20), b""), "utf-8"):
+                pass
+        names = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.header())
+        options = (
+            f"columns = {{{names}}}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"',"
+            f" nullstr = '', strict_mode = true, null_padding = false, max_line_size = {_LONGEST_LINE}"
+        )
+        read = f"read_csv({literal(str(self.path.absolute()))}, {options})"
+        connection.execute(f"CREATE TEMP TABLE {RECORDS} AS SELECT * FROM {read}")  # noqa: S608 (quoted)
+        return RECORDS
+
+    def schema(self, connection: duckdb.DuckDBPyConnection, item: str) -> Any:
+        return schema_of(connection, item)
+
+    def frame(self, connection: duckdb.DuckDBPyConnection, item: str, columns: Sequence[str]) -> pd.DataFrame:
+        frame: pd.DataFrame = arrow_of(connection, item, columns).to_pandas()
+        return frame
+
+    def diagnosis(self) -> str:
+        return _RAGGED
+
+    @contextmanager
+    def _read(self) -> Iterator[IO[bytes]]:
+        """Its bytes, uncompressed. Raises: Refused with the cause named."""
+        zipped = self.path.suffix == ".gz"
+        with self.path.open("rb") as raw, cast(IO[bytes], gzip.open(raw)) if zipped else raw as stream:
+            try:
+                yield stream
+            except UnicodeDecodeError as error:
+                raise Refused(f"not UTF-8 text (byte {error.start})") from None
+            except (EOFError, gzip.BadGzipFile, zlib.error):
+                raise Refused(_BAD_GZIP) from None
