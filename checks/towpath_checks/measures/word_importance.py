@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from towpath_checks.measures._common import Measure, check_share, exact_share
-from towpath_checks.measures._explaining import COMMON, ROWS, Predict, asked, drawn, drawn_note
+from towpath_checks.measures._explaining import ROWS, Predict, asked, drawn, drawn_note
 from towpath_core.errors import Misused
 
 if TYPE_CHECKING:
     import pandas as pd
 
 WORDS = 50
+MINIMUM = 20  # records: intervals of fewer hold less often than they say (docs/handbook/checks.md)
 EACH = 100  # records of one word that are asked about
 _WORD = re.compile(r"[^\W_]+")
 
@@ -38,7 +39,7 @@ def word_importance(
     column: str,
     *,
     words: int = WORDS,
-    minimum: int = 2 * COMMON,
+    minimum: int = MINIMUM,
     rows: int = ROWS,
     each: int = EACH,
     seed: int = 0,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
@@ -19,6 +19,7 @@ from towpath_core.errors import Refused
 NUMBERS = st.floats(-1, 1, allow_nan=False)
 
 
+@settings(deadline=None)
 @given(arrays.arrays(np.float64, (4, 5), elements=NUMBERS))
 def test_it_is_scipys_spearman_averaged_over_the_pairs(table: Any) -> None:
     got = importance_stability(table)

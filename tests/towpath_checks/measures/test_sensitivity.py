@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from towpath_checks.measures.sensitivity import Alternative, Outcome, Sensitivity, Shift, sensitivity
@@ -91,6 +91,7 @@ def test_without_an_alternative_nothing_is_assessed() -> None:
     assert (found.holds, found.shifts, found.largest) == (None, (), ())
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["1", "2", "3"]), min_size=5, max_size=30), st.data())
 def test_shares_move_against_one_another_and_moved_is_half_of_it(labels: list[str], data: st.DataObject) -> None:
     other = data.draw(st.lists(st.sampled_from(["1", "2", "3"]), min_size=len(labels), max_size=len(labels)))
