@@ -146,7 +146,7 @@ FILE = Path(towpath_checks.__file__).with_name("report.schema.json")
 
 @pytest.mark.parametrize("report", [REPORT, replace(REPORT, findings=()), replace(REPORT, remembered=WHEN)])
 def test_the_json_is_as_its_schema_says(report: Report) -> None:
-    import jsonschema
+    import jsonschema  # type: ignore[import-untyped]
 
     jsonschema.validate(as_json(report), json.loads(FILE.read_text(encoding="utf-8")))
 
