@@ -5,5 +5,6 @@ Labels are arrays of text, shape (n,); probabilities have shape (n, classes) in 
 """
 
 from towpath_checks.measures._common import Measure, answers
+from towpath_checks.measures._explaining import Metric, Predict, share_right
 
-__all__ = ["Measure", "answers"]
+__all__ = ["Measure", "Metric", "Predict", "answers", "share_right"]

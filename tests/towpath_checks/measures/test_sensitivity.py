@@ -79,6 +79,19 @@ def test_a_class_that_only_the_alternative_knows_is_compared_too() -> None:
     assert shift(found, "share_31").beyond
 
 
+def test_the_published_figure_are_the_shares_and_the_rest_is_told_beside_them() -> None:
+    """Each of ten classes gains or loses two records of a hundred: no share moves far, ten records change class."""
+    before = np.repeat([f"{code}" for code in range(10)], 10)
+    after = before.copy()
+    after[0:50:10], after[1:50:10] = ["5", "6", "7", "8", "9"], ["5", "6", "7", "8", "9"]
+    found = sensitivity(
+        Outcome(before, SURE, 0.5), [Alternative("seed", "seed 1", Outcome(after, SURE, 0.4))], tolerance=0.05
+    )
+    assert found.holds is True
+    assert found.largest[0].value == pytest.approx(0.02)
+    assert [one.figure for one in found.shifts if one.beyond] == ["automatic_coding_rate", "moved"]
+
+
 def test_at_a_level_what_moves_within_it_does_not_count() -> None:
     other = np.where(TRUTH == "11", "12", TRUTH)
     alternatives = [Alternative("seed", "seed 1", Outcome(other, SURE, None))]
