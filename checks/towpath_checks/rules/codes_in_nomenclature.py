@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from towpath_checks.dataset import Dataset
+from towpath_checks.dataset import Dataset, plain
 from towpath_checks.findings import Finding, Severity, of_records
 
 
@@ -13,7 +13,7 @@ class CodesInNomenclature:
     severity: Severity = "error"
 
     def judge(self, data: Dataset) -> Finding:
-        labels = data.labels.astype(object).where(data.labels.notna(), "").astype(str)
+        labels = plain(data.labels)
         wrong = ~labels.isin(list(data.codes))
         codes = labels[wrong & (labels != "")].value_counts().index
         missing = int((labels == "").sum())

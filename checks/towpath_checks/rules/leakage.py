@@ -24,10 +24,10 @@ class Leakage:
         subject, expected = "records of one part that stand in another too", "none"
         if data.splits is None:
             return Finding("leakage", subject, None, "not assessed until the split exists", expected, self.severity)
-        part = _parts(data)
+        part = parts_of(data)
         placed = part.notna()
         keys, parts = data.keys.reset_index(drop=True)[placed], part[placed]
-        shared = keys.isin(_in_two(keys, parts))
+        shared = keys.isin(in_two(keys, parts))
         beyond = shared & (parts != PARTS[0])
         leaking = placed & beyond.reindex(part.index, fill_value=False)
         return Finding(
@@ -43,7 +43,7 @@ class Leakage:
         )
 
 
-def _parts(data: Dataset) -> pd.Series[str]:
+def parts_of(data: Dataset) -> pd.Series[str]:
     """The part of each record, (n,), missing where it has none. Raises: Refused for a split of other records."""
     assert data.splits is not None
     ids = data.frame[data.record_id].reset_index(drop=True)
@@ -57,7 +57,7 @@ def _parts(data: Dataset) -> pd.Series[str]:
     return ids.map(table)
 
 
-def _in_two(keys: pd.Series[str], parts: pd.Series[str]) -> pd.Series[str]:
+def in_two(keys: pd.Series[str], parts: pd.Series[str]) -> pd.Series[str]:
     """The keys that stand in more than one part."""
     pairs = keys.to_frame("key").assign(part=parts).drop_duplicates()
     return pairs.loc[pairs["key"].duplicated(), "key"]
