@@ -25,7 +25,7 @@ _FILE = "ledger.notes"
 _PARTS = re.compile(rf"{re.escape(os.pathsep)}(?=file:|git:)")
 _NOTE = re.compile(rb"(?:(?!\xe2\x80\x94)[^\n]+\n){3}\n(?:\xe2\x80\x94 [^\n]*\n)+")
 _TORN = re.compile(rb"(?:[^\n]+\n){0,3}[^\n]*|(?:[^\n]+\n){3}\n[^\n]*")
-_TAIL = 1 << 16  # holds several notes, the newest among them
+_TAILS = (1 << 12, 1 << 16)  # hold several notes, the newest among them; long ones only the second
 _LARGEST = 1 << 28
 _PATIENCE = 60.0  # seconds for git
 # What git sets for its hooks: they name the repository of the hook, and would send us there.
@@ -96,8 +96,11 @@ class NoteFile:
 
     def _end(self) -> tuple[str, int]:
         """The last whole note, and how many bytes after it a full disk or a power cut left of another."""
-        content = self._read(_TAIL)
-        found = list(_NOTE.finditer(content))
+        for tail in _TAILS:
+            content = self._read(tail)
+            found = list(_NOTE.finditer(content))
+            if len(found) > 1 or len(content) < tail:  # else the one that is found may have lost its beginning
+                break
         torn = content[found[-1].end() if found else 0 :]
         if content and (not found or not _TORN.fullmatch(torn)):
             raise _no_notes(str(self))

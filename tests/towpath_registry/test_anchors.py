@@ -148,6 +148,15 @@ def test_the_newest_of_many_notes_is_found(tmp_path: Path) -> None:
     assert len(place.notes()) == 1200
 
 
+@pytest.mark.parametrize("length", range(1000, 4200, 97))
+def test_the_newest_of_long_notes_is_found_whole_wherever_the_file_is_cut(tmp_path: Path, length: int) -> None:
+    place = NoteFile(tmp_path / "notes")
+    long = [checkpoints.signed("x" * length, size, bytes(32), KEY) for size in range(1, 30)]
+    for many in (long, [*long, checkpoints.signed(NAME, 30, bytes(32), KEY)], long[:1]):
+        place.path.write_text("".join(many))
+        assert place.newest() == many[-1]
+
+
 def test_writers_at_once_lose_nothing(place: Place) -> None:
     anchors = Anchors((place,))
     writers = [threading.Thread(target=anchors.write, args=(note,)) for note in NOTES * 3]
