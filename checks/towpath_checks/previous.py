@@ -9,21 +9,23 @@ from towpath_checks import drift
 from towpath_core.errors import Misused, Refused
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from towpath_checks.dataset import Dataset
 
 SCHEMA = 1
 LABEL = "the label"
 
 
-def profile(data: Dataset, digest: str, reference: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Counts by cell of features and label, as JSON; `reference` is what the task needs to make the features again.
+def profile(
+    features: pd.DataFrame, labels: pd.Series[Any], reference: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Counts by cell of features (n rows) and labels (n,), as JSON.
 
-    Raises: Refused without features, and as drift.profile does.
+    `reference` is what the task needs to make the features of other records. Raises: as drift.profile does.
     """
-    if data.features is None:
-        raise Refused("the task makes no features of these records")
-    table = _table(data)
-    return {"schema": SCHEMA, "data": digest, "features": dict(reference or {}), "profile": drift.profile(table)}
+    made = drift.profile(_table(features, labels))
+    return {"schema": SCHEMA, "features": dict(reference or {}), "profile": made}
 
 
 def compare(profile: Mapping[str, Any], data: Dataset, limit: float) -> list[drift.Drift]:
@@ -35,9 +37,8 @@ def compare(profile: Mapping[str, Any], data: Dataset, limit: float) -> list[dri
         raise Misused(f"this is no profile of data of schema {SCHEMA}", hint="make it again: towpath run")
     if data.features is None:
         raise Refused("the task makes no features of these records")
-    return drift.compare(profile["profile"], _table(data), limit)
+    return drift.compare(profile["profile"], _table(data.features, data.labels), limit)
 
 
-def _table(data: Dataset) -> Any:
-    assert data.features is not None
-    return data.features.reset_index(drop=True).assign(**{LABEL: data.labels.reset_index(drop=True)})
+def _table(features: pd.DataFrame, labels: pd.Series[Any]) -> pd.DataFrame:
+    return features.reset_index(drop=True).assign(**{LABEL: labels.reset_index(drop=True)})

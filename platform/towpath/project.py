@@ -122,12 +122,16 @@ class Data(Section):
 
 
 class Nomenclature(Section):
-    """The list of valid codes: a CSV with the columns code, title. `levels` are prefix lengths, the finest last."""
+    """The list of valid codes: a CSV with the columns code, title. `levels` are prefix lengths, the finest last.
+
+    `correspondence` leads to it from the version before: a CSV with the columns from_code, to_code.
+    """
 
     name: str
     version: str
     file: str
     levels: tuple[int, ...] = ()
+    correspondence: str = ""
 
     @field_validator("levels")
     @classmethod

@@ -17,8 +17,11 @@ def main() -> None:
 
 
 def check(project: Project) -> None:
-    """Write reports/checks.json, checks.html and gx.json. Raises: Refused when the prepared data are not fit."""
-    from towpath import checking
+    """Write reports/checks.json, checks.html and gx.json, and a profile of data that are fit.
+
+    Raises: Refused when the prepared data are not fit.
+    """
+    from towpath import checking, meanings, stages
 
     checked = checking.check(project, project.prepared)
     checking.write(checked, project.reports)
@@ -29,6 +32,7 @@ def check(project: Project) -> None:
             sys.stderr.write(told + (f"; for example {', '.join(finding.examples)}" * bool(finding.examples)) + "\n")
     if not report.passed:
         raise Refused(report.sentence, hint="open reports/checks.html")
+    meanings.keep(project, stages.prepared(project))
 
 
 if __name__ == "__main__":
