@@ -1,22 +1,24 @@
-"""Checks of a project's data: the suite and the rules over one file, and the reports that they make."""
+"""Checks of data: a suite over a table, a project's rules beside it, and the reports that they make.
+
+A verdict is remembered under the digests of all that it depends on; what has no digest is read anew each time.
+"""
 
 from __future__ import annotations
 
 import csv
-import gzip
-import warnings
-import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from towpath import tasks
 from towpath_checks import report as reports
-from towpath_checks import rules, suite
-from towpath_checks.findings import Finding, of_records
+from towpath_checks import suite
+from towpath_checks.findings import FIRST, STAGES, Finding, of_records, stage_asked
 from towpath_checks.report import Report
-from towpath_core.digests import sha256_file
+from towpath_checks.tables import open_table
+from towpath_core.clock import stamp
+from towpath_core.digests import sha256_bytes, sha256_file
 from towpath_core.errors import CouldNot, Misused, NotFound, Refused
 from towpath_core.files import write_json, write_text
 
@@ -24,49 +26,99 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from towpath.project import Project
+    from towpath_checks import rules
     from towpath_checks.dataset import Dataset
+    from towpath_checks.engines import Engine
+    from towpath_checks.remembered import Memory
+    from towpath_checks.suite import Suite
+    from towpath_checks.tables import Table
 
 LEAKAGE = "leakage"
+ENGINE = "towpath"
 _NOTE = "Leakage between the parts of the split is judged where the split is made: leakage.json."
-_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_OPEN = "not assessed"
+
+
+def _silent(_line: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """By which engine; at which lifecycle stage; and where verdicts are remembered, None: nowhere.
+
+    `again` looks at unchanged data, too. Raises: Misused for a stage that is none.
+    """
+
+    engine: Engine = "auto"
+    cross_check: bool = False
+    stage: str = FIRST
+    memory: Memory | None = None
+    again: bool = False
+    say: Callable[[str], None] = _silent
+
+    def __post_init__(self) -> None:
+        if self.stage not in STAGES:
+            raise Misused(f"there is no stage {self.stage!r}", hint=f"one of {', '.join(STAGES)}")
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The report, Great Expectations' own result, and the records, where they could be read."""
+    """The report, and great-expectations' own result."""
 
     report: Report
     evidence: dict[str, Any]
-    records: pd.DataFrame | None
 
 
-def check(project: Project, path: Path, *, training: bool = True) -> Checked:
-    """Suite and rules over one file; equal inputs give equal reports. `training` False: the file is not to train on.
+def check_table(address: str, suite_file: Path, how: How, *, name: str = "record_id") -> Checked:
+    """A suite over one table, with no project and no rules; `name` is the column that names a record, if it is there.
+
+    A table that cannot be read is not fit. Raises: NotFound for a missing file, Misused for a suite that does not fit.
+    """
+    asked = suite.read(suite_file, suite_file.name)
+    with open_table(address) as table:
+        digest = table.digest
+        about = {"of": "table", "data": digest, "shown": table.shown, "suite": asked.digest, "name": name}
+
+        def judge() -> Checked:
+            try:
+                findings, evidence = _suited(asked, table, how, name)
+                records = table.rows
+            except Refused as error:
+                return _unreadable(asked, table.shown, error, "a table", inputs)
+            return Checked(Report(table.shown, records, inputs, findings), evidence)
+
+        inputs = {table.shown: _or_none(digest), asked.file: asked.digest}
+        return _remembered(about, how, judge)
+
+
+def check(project: Project, data: Path | str, how: How | None = None, *, training: bool = True) -> Checked:
+    """Suite and rules over one table; equal inputs give equal reports. `training` False: it is not to train on.
 
     Data that cannot be read as a table of the project's columns are not fit.
     Raises: NotFound for a missing file, Misused for a suite, rule or nomenclature that does not fit.
     """
+    how = how or How()
     settings = project.settings
-    shown = _shown(project, path)
     asked = suite.read(project.path(settings.checks.suite), settings.checks.suite)
-    chosen = _rules(project)
-    codes = _codes(project)
-    inputs = {
-        shown: sha256_file(_present(path, shown)),
-        settings.checks.suite: asked.digest,
-        settings.nomenclature.file: sha256_file(project.path(settings.nomenclature.file)),
-    }
-    try:
-        frame = read(project, path)
-    except Refused as error:
-        unfit = Finding("readable", shown, False, error.message, "a table with the columns of towpath.yaml, data")
-        evidence = {"success": False, "suite_name": asked.name, "results": [], "meta": {"suite_digest": asked.digest}}
-        return Checked(Report(shown, 0, inputs, (unfit,)), evidence, None)
-    frame, numbers = _numbers(project, frame)
-    expectations, evidence = suite.run(asked, frame)
-    judged = rules.judge(chosen, _dataset(project, frame, codes, training=training))
-    findings = (*numbers, *expectations, *judged)
-    return Checked(Report(shown, len(frame), inputs, findings, (_NOTE,) if training else ()), evidence, frame)
+    chosen, codes = _rules(project), _codes(project)
+    with _open(project, data) as table:
+        digest = table.digest
+        nomenclature = settings.nomenclature.file
+        inputs = {
+            table.shown: _or_none(digest),
+            settings.checks.suite: asked.digest,
+            nomenclature: sha256_file(project.path(nomenclature)),
+        }
+
+        def judge() -> Checked:
+            try:
+                return Checked(*_judged(project, table, asked, chosen, codes, inputs, how, training=training))
+            except Refused as error:
+                expected = "a table with the columns of towpath.yaml, data"
+                return _unreadable(asked, table.shown, error, expected, inputs)
+
+        about = {"of": "project", "shown": table.shown, "data": digest, "training": str(training)}
+        return _remembered({**about, **_settled(project)}, how, judge)
 
 
 def write(checked: Checked, folder: Path) -> None:
@@ -76,20 +128,45 @@ def write(checked: Checked, folder: Path) -> None:
     write_json(folder / "checks.json", reports.as_json(checked.report))
 
 
+def anew(checked: Checked) -> Checked:
+    """As if the verdict had been found now: a pipeline's reports hold no time."""
+    return replace(checked, report=replace(checked.report, remembered=""))
+
+
+def propose(data: Path | str, project: Project | None = None, *, name: str = "") -> dict[str, Any]:
+    """A suite that the table itself meets, to be pruned by a person; what it does not meet after all is left out.
+
+    Raises: Refused for what is no table, and as towpath_checks.proposing.propose does.
+    """
+    from towpath_checks import engines, proposing
+    from towpath_checks.gx_door import version
+
+    with open_table(data) if project is None else _open(project, data) as table:
+        named = name or (project.settings.data.record_id if project else "")
+        made = proposing.propose(table.relation(), table.shown, digest=table.digest or "", name=named)
+        trial = suite.Suite(made["name"], "the proposed suite", "", tuple(made["expectations"]))
+        findings = engines.run(trial, table, name=named).findings
+        made["expectations"] = [e for e, f in zip(made["expectations"], findings, strict=True) if f.passed]
+        made["meta"]["great_expectations_version"] = version()
+        return made
+
+
 def dataset(project: Project, records: pd.DataFrame, *, splits: pd.DataFrame | None = None) -> Dataset:
     """The project's records as rules see them. Raises: Misused for a bad nomenclature, Refused for no records."""
     return _dataset(project, records, _codes(project), splits=splits)
 
 
-def leakage(project: Project, records: pd.DataFrame) -> Finding:
-    """Whether the split that is there leaks; not assessed where it is missing or was made from other records."""
+def leakage(project: Project, records: pd.DataFrame) -> list[Finding]:
+    """Whether the split that is there leaks, by each rule about it; not assessed where it is missing or of others."""
     import pandas as pd
     import pyarrow as pa
 
-    rule = rules.make(LEAKAGE, project.settings.checks.rules.get(LEAKAGE, {}))
-    judged = rules.judge({LEAKAGE: rule}, dataset(project, records))[0]
+    from towpath_checks import rules
+
+    chosen = {name: rule for name, rule in _all_rules(project).items() if name.startswith(LEAKAGE)}
+    judged = rules.judge(chosen, dataset(project, records))
     if not project.splits.is_file():
-        return judged
+        return _ours(project, judged)
     data = project.settings.data
     try:
         splits = pd.read_parquet(project.splits, columns=[data.record_id, "part"])
@@ -97,112 +174,196 @@ def leakage(project: Project, records: pd.DataFrame) -> Finding:
         raise CouldNot(f"{data.splits} is damaged", hint=f"rm {data.splits} && towpath run") from error
     to_train = records.loc[records[data.wave].isin(data.train_waves), data.record_id]
     if set(to_train) != set(splits[data.record_id]):
-        got = "not assessed: the split was made from other records (towpath run makes a new one)"
-        return Finding(LEAKAGE, judged.subject, None, got, judged.expected, judged.severity)
-    return rules.judge({LEAKAGE: rule}, dataset(project, records, splits=splits))[0]
+        got = f"{_OPEN}: the split was made from other records (towpath run makes a new one)"
+        return _ours(project, [replace(found, passed=None, got=got, count=None, examples=()) for found in judged])
+    return _ours(project, rules.judge(chosen, dataset(project, records, splits=splits)))
 
 
-def read(project: Project, path: Path) -> pd.DataFrame:
-    """The prepared columns from a Parquet or CSV file; every CSV cell is text, an empty one is missing.
+def with_leakage(project: Project, checked: Checked, how: How) -> Checked:
+    """The checks of the prepared data together with what the rules say of the split that is there."""
+    if any(found.gate == "readable" for found in checked.report.findings):
+        return checked
+    digests = {"data": sha256_file(project.prepared)}
+    digests["split"] = sha256_file(project.splits) if project.splits.is_file() else "none"
+
+    def judge() -> Checked:
+        with _open(project, project.prepared) as table:
+            found = leakage(project, _frame(project, table))
+        return Checked(Report(checked.report.data, checked.report.records, digests, tuple(found)), {})
+
+    found = _remembered({"of": "split", **digests, **_settled(project)}, how, judge).report
+    whole = (*checked.report.findings, *found.findings)
+    return replace(checked, report=replace(checked.report, findings=whole, notes=()))
+
+
+def read(project: Project, data: Path | str) -> pd.DataFrame:
+    """All columns of a table that has those of the project, as they lie there; every CSV cell is text.
 
     Raises: NotFound, Misused for another kind of file, Refused for what is no table with the project's columns.
     """
-    shown = _shown(project, path)
-    _present(path, shown)
+    with _open(project, data, numbers=()) as table:
+        return _frame(project, table)
+
+
+def _frame(project: Project, table: Table) -> pd.DataFrame:
     data = project.settings.data
-    wanted = [data.record_id, *project.input_names(), data.target, data.wave]
-    if path.suffix == ".parquet":
-        frame = _parquet(path, wanted)
-    elif path.name.endswith((".csv", ".csv.gz")):
-        frame = _csv(path, wanted)
-    else:
-        raise Misused(f"{shown} is no table", hint="give a file that ends in .parquet, .csv or .csv.gz")
+    table.require([data.record_id, *project.input_names(), data.target, data.wave])
+    frame = table.frame()
     if not len(frame):
         raise Refused("no records")
     return frame
 
 
-def _present(path: Path, shown: str) -> Path:
-    if path.is_file():
-        return path
-    tracked = path.with_name(path.name + ".dvc").is_file()
-    raise NotFound(f"there is no file {shown}", hint="dvc pull" if tracked else "towpath run, or give another path")
+def _open(project: Project, data: Path | str, *, numbers: tuple[str, ...] | None = None) -> Table:
+    """Called as people know it, and never by where it lies on this machine; the number inputs are numbers."""
+    numbers = tuple(_number_inputs(project)) if numbers is None else numbers
+    whole = Path(data).resolve()
+    inside = "::" not in str(data) and whole.is_relative_to(project.root)
+    return open_table(data, shown=whole.relative_to(project.root).as_posix() if inside else "", numbers=numbers)
 
 
-def _shown(project: Project, path: Path) -> str:
-    """As people know it, and never where it lies on this machine."""
-    whole = path.resolve()
-    return whole.relative_to(project.root).as_posix() if whole.is_relative_to(project.root) else path.name
+def _or_none(digest: str | None) -> str:
+    return digest or "none: a database may change under its name"
 
 
-def _parquet(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
-    import pandas as pd
-    import pyarrow as pa
+# Verdicts
 
-    if not path.stat().st_size:
-        raise Refused("the file is empty")
+
+def _judged(
+    project: Project,
+    table: Table,
+    asked: Suite,
+    chosen: Mapping[str, rules.Rule],
+    codes: frozenset[str],
+    inputs: Mapping[str, str],
+    how: How,
+    *,
+    training: bool,
+) -> tuple[Report, dict[str, Any]]:
+    from towpath_checks import rules
+
+    data = project.settings.data
+    table.require([data.record_id, *project.input_names(), data.target, data.wave])
+    if not table.rows:
+        raise Refused("no records")
+    expectations, evidence = _suited(asked, table, how, "" if data.record_id in data.identifiers else data.record_id)
+    how.say(f"  {len(chosen)} rules")
+    frame = _frame(project, table)
+    judged = rules.judge(chosen, _dataset(project, frame, codes, training=training))
+    findings = (*_numbers(project, table), *expectations, *_ours(project, judged))
+    return Report(table.shown, len(frame), inputs, findings, (_NOTE,) if training else (), how.stage), evidence
+
+
+def _suited(asked: Suite, table: Table, how: How, name: str) -> tuple[tuple[Finding, ...], dict[str, Any]]:
+    from towpath_checks import engines
+
+    how.say(f"  {len(asked.expectations)} expectations of {asked.file}")
+    said = engines.run(asked, table, engine=how.engine, name=name, cross_check=how.cross_check, memory=how.memory)
+    return said.findings, said.evidence
+
+
+def _unreadable(asked: Suite, shown: str, error: Refused, expected: str, inputs: Mapping[str, str]) -> Checked:
+    unfit = Finding("readable", shown, False, error.message, expected, engine=ENGINE)
+    evidence = {"success": False, "suite_name": asked.name, "results": [], "meta": {"suite_digest": asked.digest}}
+    return Checked(Report(shown, 0, inputs, (unfit,)), evidence)
+
+
+def _ours(project: Project, judged: list[Finding]) -> list[Finding]:
+    """With the engine, and the stage that the project set for the rule."""
+    given = project.settings.checks.rules
+    stages = {name: stage_asked(settings.get("blocks_from"), name) for name, settings in given.items()}
+    return [replace(found, engine=ENGINE, blocks_from=stages.get(found.gate, "")) for found in judged]
+
+
+# What is remembered
+
+
+def _remembered(about: Mapping[str, str | None], how: How, judge: Callable[[], Checked]) -> Checked:
+    """What was found under the same digests, or what is found now; what could not be assessed is tried each time."""
+    checked = None
+    if how.memory is not None:
+        about = {**about, **_engines(how)}
+        checked = None if how.again else _recalled(how.memory, about)
+    if checked is None:
+        checked = judge()
+        report = checked.report
+        open_ = any(found.passed is False and found.got.startswith(_OPEN) for found in report.findings)
+        if how.memory is not None and not open_:
+            kept = {"report": reports.kept(report), "evidence": checked.evidence}
+            how.memory.keep(about, json.loads(json.dumps(kept)))
+    return replace(checked, report=replace(checked.report, stage=how.stage))
+
+
+def _recalled(memory: Memory, about: Mapping[str, str | None]) -> Checked | None:
+    found = memory.recall(about)
+    if found is None:
+        return None
     try:
-        frame = pd.read_parquet(path)
-    except (pa.ArrowException, OSError, ValueError):  # what it says may quote the data
-        raise Refused("no whole Parquet file: it is truncated, damaged or something else") from None
-    _refuse_missing(frame, wanted)
-    return frame
+        report = reports.restored(found.content["report"], remembered=stamp(found.moment))
+        return Checked(report, dict(found.content["evidence"]))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
-def _csv(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
-    """The header is looked at first: another delimiter is told as such, whatever it does to the lines below."""
-    import pandas as pd
+def _engines(how: How) -> dict[str, str]:
+    from towpath_checks import engines
 
-    form: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_values": [""], "quoting": csv.QUOTE_MINIMAL}
-    try:
-        _refuse_missing(pd.read_csv(path, nrows=0, **form), wanted)
-        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):  # cells that would be lost
-            frame: pd.DataFrame = pd.read_csv(path, index_col=False, **form)
-        return frame
-    except pd.errors.EmptyDataError:
-        raise Refused("the file is empty") from None
-    except UnicodeDecodeError as error:
-        raise Refused(f"not UTF-8 text (byte {error.start})") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise Refused("no whole gzip file: it is truncated, damaged or something else") from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError):  # what it says may quote the data
-        raise Refused("the lines have different numbers of cells") from None
+    return {"engine": how.engine, "cross_check": str(how.cross_check), **engines.versions()}
 
 
-def _refuse_missing(frame: pd.DataFrame, wanted: Sequence[str]) -> None:
-    if missing := [name for name in wanted if name not in frame.columns]:
-        raise Refused(f"no column {', '.join(missing)}{_delimiter(frame, missing)}")
+def _settled(project: Project) -> dict[str, str]:
+    """The digests of all that a verdict depends on beside the data: settings, the files that they name, the rules."""
+    from towpath import meanings
+    from towpath import meanings
+    from towpath_checks import rules
+
+    settings = project.settings.model_dump(mode="json", include={"task", "data", "nomenclature", "checks"})
+    made = {settings["data"].get(name) for name in ("raw", "prepared", "splits")}
+    named = {text for text in _texts(settings) if text not in made and project.path(text).is_file()}
+    files = {text: sha256_file(project.path(text)) for text in sorted(named)}
+    ours = {path.name: sha256_file(path) for path in sorted(Path(rules.__file__).parent.glob("*.py"))}
+    return {
+        "settings": sha256_bytes(json.dumps(settings, sort_keys=True).encode()),
+        "files": sha256_bytes(json.dumps(files).encode()),
+        "rules": sha256_bytes(json.dumps(ours).encode()),
+        **meanings.settled(project),
+    }
 
 
-def _delimiter(frame: pd.DataFrame, missing: Sequence[str]) -> str:
-    """What is said where the header, cut at another delimiter, would name a missing column."""
-    header = str(frame.columns[0]) if len(frame.columns) else ""
-    found = [words for sign, words in _DELIMITERS.items() if set(header.split(sign)) & set(missing)]
-    return f"; its cells are separated by {found[0]}, expected commas" if found else ""
+def _texts(content: object) -> Iterator[str]:
+    if isinstance(content, str) and content:
+        yield content
+    elif isinstance(content, Mapping):
+        for value in content.values():
+            yield from _texts(value)
+    elif isinstance(content, (list, tuple)):
+        for value in content:
+            yield from _texts(value)
 
 
-def _numbers(project: Project, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    """The frame with its number inputs as numbers, and what was found in them; nothing is said where there are none."""
-    import numpy as np
-    import pandas as pd
+# What rules need
 
-    columns = [field.name for field in project.settings.data.inputs if field.type == "number"]
-    if not columns:
-        return frame, []
-    made = {name: pd.to_numeric(frame[name], errors="coerce").astype(float) for name in columns}
-    wrong = {name: frame[name].notna() & ~np.isfinite(made[name]) for name in columns}
-    odd = [name for name in columns if wrong[name].any()]
-    count = int(pd.DataFrame(wrong).any(axis=1).sum())
+
+def _number_inputs(project: Project) -> list[str]:
+    return [field.name for field in project.settings.data.inputs if field.type == "number"]
+
+
+def _numbers(project: Project, table: Table) -> list[Finding]:
+    """What was found in the number inputs; nothing is said where there are none."""
+    if not _number_inputs(project):
+        return []
+    odd, count = table.odd_numbers()
     finding = Finding(
         "numbers",
         ", ".join(odd) or "the number inputs",
         not odd,
-        f"{of_records(count, len(frame))} with something else",
+        f"{of_records(count, table.rows)} with something else",
         "a finite number or nothing",
         count=count,
-        total=len(frame),
+        total=table.rows,
+        engine=ENGINE,
     )
-    return frame.assign(**made), [finding]
+    return [finding]
 
 
 def _dataset(
@@ -213,6 +374,7 @@ def _dataset(
     splits: pd.DataFrame | None = None,
     training: bool = True,
 ) -> Dataset:
+    from towpath import meanings, tasks
     from towpath_checks.dataset import Dataset
 
     data = project.settings.data
@@ -228,16 +390,28 @@ def _dataset(
         texts=tuple(field.name for field in data.inputs if field.type == "string"),
         training=to_train if training or to_train.any() else None,
         splits=splits,
+        **meanings.known(project, records),
     )
 
 
 def _rules(project: Project) -> dict[str, rules.Rule]:
-    """All rules but leakage, which needs a split, with the project's settings."""
+    """All rules but those about the split, with the project's settings."""
+    return {name: rule for name, rule in _all_rules(project).items() if not name.startswith(LEAKAGE)}
+
+
+def _all_rules(project: Project) -> dict[str, rules.Rule]:
+    """Raise Misused for a rule, a setting or a stage that there is not."""
+    from towpath_checks import rules
+
     checks = project.settings.checks
-    for name in checks.rules:
-        rules.find(name)
     given = {**checks.rules, "class_size": {"minimum": checks.min_per_class, **checks.rules.get("class_size", {})}}
-    return {name: rules.make(name, given.get(name, {})) for name in rules.names() if name != LEAKAGE}
+    for name, settings in given.items():
+        rules.find(name)
+        where = f"towpath.yaml, checks.rules.{name}.blocks_from"
+        if stage_asked(settings.get("blocks_from"), where) and name.startswith(LEAKAGE):
+            raise Misused(f"{where}: a split that leaks is no split at any stage", hint="mend towpath.yaml")
+    own = {name: {k: v for k, v in settings.items() if k != "blocks_from"} for name, settings in given.items()}
+    return {name: rules.make(name, own.get(name, {})) for name in rules.names()}
 
 
 def _codes(project: Project) -> frozenset[str]:
