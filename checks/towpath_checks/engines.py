@@ -105,14 +105,10 @@ def run_frame(suite: Suite, frame: pd.DataFrame) -> tuple[list[Finding], Json]:
 
 def versions() -> dict[str, str]:
     """What a verdict depends on beside the data and the suite; it goes into the key of a remembered one."""
-    try:
-        from towpath_checks import compiled
+    from towpath_checks.compiled import VERSION
 
-        compiler = compiled.VERSION
-    except (ImportError, AttributeError):
-        compiler = "none"
     packages = ("towpath", "duckdb", "great-expectations", "pandas", "pyarrow")
-    return {"compiler": compiler, **{package: metadata.version(package) for package in packages}}
+    return {"compiler": VERSION, **{package: metadata.version(package) for package in packages}}
 
 
 def _refuse_delimiter(suite: Suite, table: Table) -> None:
@@ -157,19 +153,18 @@ def _asked(suite: Suite, expectations: Sequence[Json], table: Table, engine: Eng
 
 
 def _compiled(expectations: Sequence[Json], table: Table, name: str) -> list[Said]:
-    try:
-        from towpath_checks.compiled import validate
-    except ImportError:
-        return [Said(COMPILED, None, "not compiled yet") for _ in expectations]
     import duckdb
+
+    from towpath_checks.compiled import validate
 
     relation = table.relation()
     try:
         answers = validate(expectations, relation, name)
-    except duckdb.OutOfMemoryException:
-        raise CouldNot(f"{table.shown} needs more memory or temporary space than there is", hint="set TMPDIR") from None
-    except duckdb.Error as error:  # where the data are damaged, Great Expectations' reader says so
-        return [Said(COMPILED, None, f"DuckDB failed: {type(error).__name__}") for _ in expectations]
+    except CouldNot as error:
+        if isinstance(error.__cause__, duckdb.OutOfMemoryException):
+            raise
+        # where the data are damaged, Great Expectations' reader says so
+        return [Said(COMPILED, None, error.message) for _ in expectations]
     return [Said(COMPILED, answer.result, answer.refused, answer.rows) for answer in answers]
 
 

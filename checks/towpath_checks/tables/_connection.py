@@ -73,7 +73,7 @@ def connected(memory: str, files: Sequence[Path], scratch: Path) -> duckdb.DuckD
     connection.execute("SET allowed_paths = $1", [[str(path.absolute()) for path in files]])
     connection.execute("SET allowed_directories = $1", [[str(scratch)]])
     connection.execute("SET enable_external_access = false")
-    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
     return connection
 
@@ -118,6 +118,13 @@ def quoted(name: str) -> str:
 
 def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def copied(connection: duckdb.DuckDBPyConnection, batches: Any) -> None:
+    """A pyarrow RecordBatchReader becomes the table RECORDS, in memory or in scratch."""
+    connection.register("arriving", batches)
+    connection.execute(f"CREATE TABLE {RECORDS} AS SELECT * FROM arriving")  # noqa: S608 (ours)
+    connection.unregister("arriving")
 
 
 def arrow_of(connection: duckdb.DuckDBPyConnection, item: str, columns: Sequence[str]) -> Any:

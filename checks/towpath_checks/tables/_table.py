@@ -154,13 +154,12 @@ class Table:
     @cached_property
     def _raw(self) -> str:
         """The rows as they lie there."""
+        _refuse_twins(self.source.header() or ())
         return self.source.attach(self.connection)
 
     @cached_property
     def _types(self) -> dict[str, str]:
-        types = self._described(self._raw)
-        _refuse_twins(self.source.header() or tuple(types))
-        return types
+        return self._described(self._raw)
 
     @cached_property
     def _cast(self) -> tuple[str, ...]:
@@ -172,7 +171,7 @@ class Table:
         if not self._cast:
             return self._raw
         casts = ", ".join(f"{_as_number(name)} AS {quoted(name)}" for name in self._cast)
-        self.connection.execute(f"CREATE TEMP VIEW {_VIEW} AS SELECT * REPLACE ({casts}) FROM {self._raw}")  # noqa: S608
+        self.connection.execute(f"CREATE VIEW {_VIEW} AS SELECT * REPLACE ({casts}) FROM {self._raw}")  # noqa: S608
         return _VIEW
 
     def _schema(self) -> Any:

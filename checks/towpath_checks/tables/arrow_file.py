@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from towpath_checks.tables import _digests
-from towpath_checks.tables._connection import RECORDS, arrow_of, schema_of
+from towpath_checks.tables._connection import RECORDS, arrow_of, copied, schema_of
 from towpath_core.errors import Refused
 
 if TYPE_CHECKING:
@@ -65,6 +65,4 @@ def _copy(connection: duckdb.DuckDBPyConnection, reader: Any) -> None:
     chosen = [name for name in reader.schema.names if name not in index]
     batches = (reader.get_batch(place).select(chosen) for place in range(reader.num_record_batches))
     schema = pa.schema([reader.schema.field(name) for name in chosen])
-    connection.register("arriving", pa.RecordBatchReader.from_batches(schema, batches))
-    connection.execute(f"CREATE TEMP TABLE {RECORDS} AS SELECT * FROM arriving")  # noqa: S608 (ours)
-    connection.unregister("arriving")
+    copied(connection, pa.RecordBatchReader.from_batches(schema, batches))

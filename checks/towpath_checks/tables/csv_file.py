@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from towpath_checks.tables import _digests
-from towpath_checks.tables._connection import RECORDS, arrow_of, literal, schema_of
+from towpath_checks.tables._connection import RECORDS, arrow_of, copied, schema_of
 from towpath_core.errors import Refused
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-_LONGEST_LINE = 16 * 2**20
+_BLOCK = 8 * 2**20  # bytes; no line is longer
 _BAD_GZIP = "no whole gzip file: it is truncated, damaged or something else"
 _RAGGED = "the lines have different numbers of cells"
 
@@ -52,16 +52,14 @@ class CsvFile:
         return _digests.of_files(self.files)
 
     def attach(self, connection: duckdb.DuckDBPyConnection) -> str:
-        with self._read() as stream:  # what DuckDB makes of a damaged gzip file or of other bytes is not relied on
-            for _ in codecs.iterdecode(iter(lambda: stream.read(2**20), b""), "utf-8"):
-                pass
-        names = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.header())
-        options = (
-            f"columns = {{{names}}}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"',"
-            f" nullstr = '', strict_mode = true, null_padding = false, max_line_size = {_LONGEST_LINE}"
-        )
-        read = f"read_csv({literal(str(self.path.absolute()))}, {options})"
-        connection.execute(f"CREATE TEMP TABLE {RECORDS} AS SELECT * FROM {read}")  # noqa: S608 (quoted)
+        import pyarrow as pa
+
+        names = self.header()
+        with self._read() as stream:
+            try:
+                copied(connection, _cells(stream, names))
+            except pa.ArrowInvalid:  # what it says may quote the data
+                raise Refused(self.diagnosis()) from None
         return RECORDS
 
     def schema(self, connection: duckdb.DuckDBPyConnection, item: str) -> Any:
@@ -72,6 +70,12 @@ class CsvFile:
         return frame
 
     def diagnosis(self) -> str:
+        try:
+            with self._read() as stream:
+                for _ in codecs.iterdecode(iter(lambda: stream.read(_BLOCK), b""), "utf-8"):
+                    pass
+        except Refused as error:
+            return error.message
         return _RAGGED
 
     @contextmanager
@@ -85,3 +89,18 @@ class CsvFile:
                 raise Refused(f"not UTF-8 text (byte {error.start})") from None
             except (EOFError, gzip.BadGzipFile, zlib.error):
                 raise Refused(_BAD_GZIP) from None
+
+
+def _cells(stream: IO[bytes], names: Sequence[str]) -> Any:
+    """A pyarrow RecordBatchReader of texts. Lines without anything are left out, as pandas does."""
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    text = {name: pa.string() for name in ("", *names)}
+    form = pc.ConvertOptions(column_types=text, strings_can_be_null=True, null_values=[""])
+    lines = pc.ParseOptions(newlines_in_values=True)
+    read = pc.open_csv(stream, pc.ReadOptions(block_size=_BLOCK), lines, form)
+    if tuple(name or f"Unnamed: {place}" for place, name in enumerate(read.schema.names)) != tuple(names):
+        raise Refused(_RAGGED)
+    schema = pa.schema([(name, pa.string()) for name in names])
+    return pa.RecordBatchReader.from_batches(schema, (batch.rename_columns(list(names)) for batch in read))

@@ -50,7 +50,7 @@ class ParquetFiles:
         if not index:
             return whole
         left_out = ", ".join(map(quoted, index))
-        connection.execute(f"CREATE TEMP VIEW {_VIEW} AS SELECT * EXCLUDE ({left_out}) FROM {whole}")  # noqa: S608 (quoted)
+        connection.execute(f"CREATE VIEW {_VIEW} AS SELECT * EXCLUDE ({left_out}) FROM {whole}")  # noqa: S608 (quoted)
         return _VIEW
 
     def schema(self, connection: duckdb.DuckDBPyConnection, item: str) -> Any:

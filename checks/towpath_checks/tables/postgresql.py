@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from towpath_checks.tables._connection import RECORDS, arrow_of, quoted, schema_of
+from towpath_checks.tables._connection import RECORDS, arrow_of, copied, quoted, schema_of
 from towpath_core.errors import CouldNot, Misused, Refused
 
 if TYPE_CHECKING:
@@ -109,9 +109,7 @@ class PostgresqlTable:
         schema = pa.schema([(name, kind or pa.string()) for name, kind in fields])
         chosen = ", ".join(quoted(name) + ("" if kind is not None else "::text") for name, kind in fields)
         query = f"SELECT {chosen} FROM {quoted(self.schema_name)}.{quoted(self.table)}"  # noqa: S608 (quoted)
-        connection.register("arriving", pa.RecordBatchReader.from_batches(schema, _batches(database, query, schema)))
-        connection.execute(f"CREATE TEMP TABLE {RECORDS} AS SELECT * FROM arriving")  # noqa: S608 (ours)
-        connection.unregister("arriving")
+        copied(connection, pa.RecordBatchReader.from_batches(schema, _batches(database, query, schema)))
 
     def _fields(self, database: Any) -> list[tuple[str, Any]]:
         """Each column's name and Arrow type; None for what is read as text. Raises: Refused."""
