@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "new": ("new", "Scaffold a project from a template.", "Make a model"),
     "check": ("check", "Check the project's data: expectations and rules.", "Make a model"),
     "run": ("run", "Run the pipeline and register a candidate version.", "Make a model"),
+    "recode": ("recode", "Bring labels to a new version of the nomenclature.", "Make a model"),
     "keys": ("keys", "Show, list and rotate the keys that sign evidence.", "Make a model"),
     "import": ("import_", "Bring a plain MLflow registry under towpath.", "Make a model"),
     "list": ("list", "List the models of the registry.", "Read the registry"),
