@@ -309,7 +309,8 @@ def checked(project: Project) -> tuple[Verdict, ...]:
     """
     report = read_json(project.reports / "checks.json", "the data checks' report")
     leakage = read_json(project.reports / "leakage.json", "the split's report")
-    rows = [finding for finding in [*report["findings"], leakage] if finding["severity"] == "error"]
+    found = [*report["findings"], leakage, *leakage.get("others", ())]
+    rows = [finding for finding in found if finding["severity"] == "error"]
     return tuple(Verdict(f["gate"], f["passed"] is True, f["subject"], f["got"], f["expected"]) for f in rows)
 
 

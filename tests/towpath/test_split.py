@@ -1,52 +1,172 @@
-"""Who is trained on, and who is not."""
+"""The split stage: what it writes, and what it refuses."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pandas as pd
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
+import yaml
 
-from towpath.stages.split import assign
+from towpath import project as projects
+from towpath import running
+from towpath.project import Project
+from towpath.stages.split import split
+from towpath_core.errors import Misused, Refused
 
-KEYS = st.lists(st.tuples(st.text("abcdefgh", min_size=1, max_size=3), st.sampled_from("123")), min_size=1, max_size=60)
-
-
-def parts(rows: list[tuple[str, str]], seed: int = 0) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=["key", "label"])
-    frame["part"] = assign(frame["key"], frame["label"], test=0.2, validation=0.15, seed=seed)
-    return frame
-
-
-@given(KEYS)
-def test_equal_keys_are_never_divided_and_everybody_has_a_part(rows: list[tuple[str, str]]) -> None:
-    frame = parts(rows)
-    assert (frame.groupby("key")["part"].nunique() == 1).all()
-    assert frame["part"].isin(["train", "validation", "test"]).all()
-
-
-@given(KEYS)
-def test_every_label_of_a_first_key_can_be_learnt(rows: list[tuple[str, str]]) -> None:
-    first = parts(rows).drop_duplicates("key")
-    assert set(first.loc[first["part"] == "train", "label"]) == set(first["label"])
-
-
-@given(KEYS, st.integers(0, 3))
-def test_the_same_seed_gives_the_same_parts(rows: list[tuple[str, str]], seed: int) -> None:
-    assert parts(rows, seed)["part"].tolist() == parts(rows, seed)["part"].tolist()
-
-
-def test_the_shares_are_kept_within_each_label() -> None:
-    frame = parts([(f"k{i}", str(i % 2)) for i in range(2000)])
-    shares = frame.groupby("label")["part"].value_counts(normalize=True).unstack()
-    assert shares["test"].between(0.195, 0.205).all()
-    assert shares["validation"].between(0.145, 0.155).all()
+CODES = ["0111", "0222", "9330"]
+SETTINGS: dict[str, Any] = {
+    "schema": 1,
+    "name": "occupation-coder",
+    "task": "coding",
+    "title": "Occupations",
+    "owners": {},
+    "scope": {},
+    "data": {
+        "raw": "data/raw.csv.gz",
+        "inputs": [{"name": "text", "type": "string"}],
+        "target": "code",
+        "wave": "wave",
+        "train_waves": ["base"],
+    },
+    "nomenclature": {"name": "SOC", "version": "2010", "file": "nomenclature/soc.csv"},
+    "threshold": {"target": 0.9},
+    "limits": {"accuracy_4": {"at_least": 0.5}},
+    "examples": [{"text": "baker"}],
+}
+COLUMNS = {"group": "enterprise", "period": "quarter", "block": "cell"}
 
 
-def test_many_small_labels_keep_the_shares_together() -> None:
-    frame = parts([(f"k{i}", f"label{i // 3}") for i in range(3000)])
-    assert 0.15 < (frame["part"] == "test").mean() < 0.25
+def records(n: int = 400) -> pd.DataFrame:
+    """Each tenth text comes back after half of the time; 40 enterprises, 8 quarters, 20 cells; the last wave is new."""
+    return pd.DataFrame(
+        {
+            "record_id": [f"{i:05d}" for i in range(n)],
+            "text": [f"worker number {i - (i % 10 == 9) * (i >= n // 2) * n // 2}" for i in range(n)],
+            "code": [CODES[i % 3] for i in range(n)],
+            "wave": ["base"] * (n - 20) + ["2016"] * 20,
+            "enterprise": [f"e{i % 40}" for i in range(n)],
+            "quarter": [f"{2020 + i * 2 // n}-Q{i * 8 // n % 4 + 1}" for i in range(n)],
+            "cell": [f"c{i % 20}" for i in range(n)],
+        }
+    )
 
 
-def test_another_seed_gives_another_split() -> None:
-    rows = [(f"k{i}", "1") for i in range(200)]
-    assert parts(rows, 0)["part"].tolist() != parts(rows, 1)["part"].tolist()
+def make(
+    folder: Path, columns: dict[str, str] | None = None, rules: dict[str, Any] | None = None, **how: Any
+) -> Project:
+    for name in ("data", "nomenclature", "reports"):
+        (folder / name).mkdir(exist_ok=True)
+    data = {**SETTINGS["data"], **(columns or {})}
+    settings = {**SETTINGS, "data": data, "checks": {"rules": rules or {}}}
+    (folder / "towpath.yaml").write_text(yaml.safe_dump(settings))
+    (folder / "params.yaml").write_text(yaml.safe_dump({"split": {"seed": 1, "test": 0.2, "validation": 0.1, **how}}))
+    (folder / "nomenclature" / "soc.csv").write_text("code,title\n" + "".join(f"{code},title\n" for code in CODES))
+    records().to_parquet(folder / "data" / "prepared.parquet")
+    return projects.load(folder)
+
+
+def made(project: Project) -> pd.DataFrame:
+    split(project)
+    return pd.read_parquet(project.splits).merge(pd.read_parquet(project.prepared), on="record_id")
+
+
+@pytest.mark.parametrize("kind", ["stratified", "grouped", "temporal", "spatial"])
+def test_each_kind_leaves_a_table_of_record_ids_and_no_leak(tmp_path: Path, kind: str) -> None:
+    columns = {} if kind == "stratified" else {name: COLUMNS[name] for name in (_setting(kind),)}
+    project = make(tmp_path, columns, kind=kind)
+    frame = made(project)
+    table = pd.read_parquet(project.splits)
+    assert list(table.columns) == ["record_id", "part"]
+    assert len(table) == 380
+    assert set(table["part"].dropna()) == {"train", "validation", "test"}
+    found = json.loads((project.reports / "leakage.json").read_text())
+    assert found["passed"] is True
+    if kind in ("grouped", "spatial"):
+        assert (frame.dropna().groupby(COLUMNS[_setting(kind)])["part"].nunique() == 1).all()
+    if kind == "temporal":
+        times = {part: sorted(set(rows["quarter"])) for part, rows in frame.dropna().groupby("part")}
+        assert times["train"][-1] < times["validation"][0]
+        assert times["validation"][-1] < times["test"][0]
+        assert set(frame.loc[frame["part"].isna(), "text"]) <= set(frame.loc[frame["part"] == "train", "text"])
+
+
+def _setting(kind: str) -> str:
+    return {"grouped": "group", "temporal": "period", "spatial": "block"}[kind]
+
+
+def test_the_same_parameters_give_the_same_bytes(tmp_path: Path) -> None:
+    project = make(tmp_path, COLUMNS, kind="grouped")
+    split(project)
+    before = project.splits.read_bytes()
+    split(project)
+    assert project.splits.read_bytes() == before
+
+
+def test_how_many_were_left_out_is_told_and_no_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = made(make(tmp_path, COLUMNS, {"leakage_by_group": {"severity": "warning"}}, kind="temporal"))
+    told = capsys.readouterr().err
+    left = int(frame["part"].isna().sum())
+    assert left
+    assert told.startswith("split: temporal, train ")
+    assert f"; {left} left out, as an earlier part has the same for the model\n" in told
+    assert "worker" not in told
+
+
+def test_a_group_that_is_divided_is_refused_and_the_way_out_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"the split leaks: leakage_by_group: \d+ groups") as refused:
+        split(make(tmp_path, COLUMNS))
+    assert "split.kind: grouped" in refused.value.hint
+    assert "e1" not in refused.value.message
+
+
+def test_a_finding_about_groups_and_time_goes_with_the_evidence(tmp_path: Path) -> None:
+    project = make(tmp_path, COLUMNS, {"leakage_by_group": {"severity": "warning"}}, kind="temporal")
+    split(project)
+    found = {f["gate"]: f for f in json.loads((project.reports / "leakage.json").read_text())["others"]}
+    assert found["leakage_by_group"]["passed"] is False
+    assert (found["leakage_by_time"]["passed"], found["leakage_by_time"]["severity"]) == (True, "error")
+
+
+def test_what_the_split_was_checked_for_goes_into_the_evidence_of_the_version(tmp_path: Path) -> None:
+    project = make(tmp_path, {"group": "enterprise"}, kind="grouped")
+    split(project)
+    (project.reports / "checks.json").write_text('{"findings": []}')
+    assert [(verdict.gate, verdict.passed) for verdict in running.checked(project)] == [
+        ("leakage", True),
+        ("leakage_by_group", True),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["grouped", "temporal", "spatial"])
+def test_a_kind_without_its_column_is_refused(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(Misused, match=f"data.{_setting(kind)} names no column"):
+        split(make(tmp_path, kind=kind))
+    with pytest.raises(Misused, match="the prepared data lack nothing"):
+        split(make(tmp_path, {_setting(kind): "nothing"}, kind=kind))
+
+
+@pytest.mark.parametrize("kind", ["grouped", "temporal"])
+def test_on_records_that_belong_together_a_stratified_test_part_promises_too_much(kind: str) -> None:
+    """Each enterprise, and each quarter, has an offset of its own: who has seen its siblings knows it already."""
+    from towpath.holdouts import Holdout, parts
+
+    random = np.random.default_rng(2)
+    unit = np.repeat(np.arange(60), 20)
+    offset = random.integers(0, 3, 60)[unit]
+    label = np.where(random.random(1200) < 0.8, offset, random.integers(0, 3, 1200)).astype(str)
+    names = [f"{1960 + u}" for u in unit]
+    frame = pd.DataFrame({"key": [f"k{i}" for i in range(1200)], "label": label, "unit": names})
+
+    def accuracy(part: pd.Series[Any]) -> float:
+        train, test = (frame[part == name] for name in ("train", "test"))
+        known = train.groupby("unit")["label"].agg(lambda labels: labels.mode().iloc[0])
+        return float((test["unit"].map(known).fillna(train["label"].mode().iloc[0]) == test["label"]).mean())
+
+    shown = accuracy(parts(Holdout(0.2, 0.1, 1), frame["key"], frame["label"]))
+    true = accuracy(parts(Holdout(0.2, 0.1, 1, kind), frame["key"], frame["label"], frame["unit"]))  # type: ignore[arg-type]
+    assert shown > 0.75
+    assert true < 0.5

@@ -1,12 +1,14 @@
-"""Divide the training waves into train, validation and test: stratified by label, equal records kept together."""
+"""Divide the training waves into train, validation and test; equal records are kept together."""
 
 from __future__ import annotations
 
-import hashlib
+import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from towpath import holdouts, stages, tasks
 from towpath import project as projects
-from towpath import stages, tasks
+from towpath.holdouts import COLUMN, Holdout
 from towpath_core.errors import Misused, Refused
 from towpath_core.files import write_json, written_whole
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from towpath.project import Project
+    from towpath_checks.findings import Finding
 
 
 def main() -> None:
@@ -21,13 +24,16 @@ def main() -> None:
 
 
 def split(project: Project) -> None:
-    """Write data/splits.parquet (record id and part) and reports/leakage.json. Raises: Refused on leakage."""
-    from towpath.checking import dataset
-    from towpath_checks import rules
+    """Write data/splits.parquet (record id and part) and reports/leakage.json. Raises: Refused on leakage.
 
-    settings = _settings(stages.params())
+    A record without a part is left out: for the model it is the same as a record of an earlier part.
+    """
+    from towpath import checking
+
+    holdout = Holdout.read(stages.params_of(project))
     data = project.settings.data
     records = stages.prepared(project)
+    everything = records
     records = records[records[data.wave].isin(data.train_waves)].reset_index(drop=True)
     if not len(records):
         raise Misused(
@@ -35,59 +41,54 @@ def split(project: Project) -> None:
             hint="mend towpath.yaml, data.train_waves",
         )
     keys = tasks.find(project.settings.task).keys(project, records)
-    parts = assign(keys, records[data.target], **settings)
+    parts = holdouts.parts(holdout, keys, records[data.target], _units(project, holdout, records))
     table = records[[data.record_id]].assign(part=parts)
     with written_whole(project.splits) as part:
         table.to_parquet(part, index=False)
-    leakage = rules.make("leakage", project.settings.checks.rules.get("leakage", {}))
-    finding = leakage.judge(dataset(project, records, splits=table))
-    write_json(project.reports / "leakage.json", finding.as_dict())
-    if not finding.passed:
-        raise Refused(f"the split leaks: {finding.got}")
+    sys.stderr.write(_told(holdout, table["part"]))
+    findings = [_as_asked(finding, holdout) for finding in checking.leakage(project, everything)]
+    write_json(project.reports / "leakage.json", _report(findings))
+    leaks = [f"{f.gate}: {f.got}" for f in findings if f.severity == "error" and not f.passed]
+    if leaks:
+        hint = "params.yaml, split.kind: grouped or temporal holds out whole groups or the latest periods"
+        raise Refused(f"the split leaks: {'; '.join(leaks)}", hint=hint)
 
 
-def assign(
-    keys: pd.Series[str], labels: pd.Series[str], *, test: float, validation: float, seed: int
-) -> pd.Series[str]:
-    """The part of each record, shape (n,): within each label, keys are ordered by a seeded hash and cut by shares.
-
-    A key's place depends on itself and the seed alone, so records that come later move few others. A label with one
-    key only goes to train: it could not be learnt otherwise.
-    """
-    import pandas as pd
-
-    first = pd.DataFrame({"key": keys, "label": labels}).drop_duplicates("key")
-    first["order"] = [_hash(seed, "key", key) for key in first["key"]]
-    first = first.sort_values(["label", "order"])
-    size = first.groupby("label")["key"].transform("size")
-    rank = first.groupby("label").cumcount()
-    # A label of few keys is rounded up or down by its own seeded hash, so that the shares hold over all of them.
-    rounding = {part: first["label"].map(lambda label, part=part: _hash(seed, part, label)) for part in ("t", "v")}
-    n_test = (size * test + rounding["t"]).astype(int).clip(upper=size - 1)
-    n_validation = (size * validation + rounding["v"]).astype(int).clip(upper=size - 1 - n_test)
-    first["part"] = "train"
-    first.loc[rank < n_test, "part"] = "test"
-    first.loc[(rank >= n_test) & (rank < n_test + n_validation), "part"] = "validation"
-    return keys.map(first.set_index("key")["part"])
-
-
-def _hash(seed: int, what: str, text: str) -> float:
-    """At least 0 and less than 1, evenly spread."""
-    return int.from_bytes(hashlib.blake2b(f"{seed}:{what}:{text}".encode(), digest_size=6).digest(), "big") / 2**48
-
-
-def _settings(params: dict[str, Any]) -> dict[str, Any]:
-    try:
-        chosen = dict(params["split"])
-        settings = {**{part: float(chosen[part]) for part in ("test", "validation")}, "seed": int(chosen["seed"])}
-    except (KeyError, TypeError, ValueError) as error:
-        raise Misused("params.yaml, split: expected test, validation and seed", hint="mend params.yaml") from error
-    if not (settings["test"] > 0 and settings["validation"] > 0 and settings["test"] + settings["validation"] < 1):
+def _units(project: Project, holdout: Holdout, records: pd.DataFrame) -> pd.Series[Any] | None:
+    """The column that the kind of split goes by. Raises: Misused where towpath.yaml or the records have none."""
+    if holdout.kind == "stratified":
+        return None
+    setting = COLUMN[holdout.kind]
+    column = getattr(project.settings.data, setting)
+    if not column:
         raise Misused(
-            "params.yaml, split: test and validation must be shares that leave some records to train",
-            hint="mend params.yaml",
+            f"params.yaml, split.kind is {holdout.kind}, but towpath.yaml, data.{setting} names no column",
+            hint=f"name the column in towpath.yaml, data.{setting}",
         )
-    return settings
+    if column not in records.columns:
+        raise Misused(f"the prepared data lack {column}, towpath.yaml, data.{setting}", hint="mend src/…/prepare.py")
+    units: pd.Series[Any] = records[column]
+    return units
+
+
+def _as_asked(finding: Finding, holdout: Holdout) -> Finding:
+    """Of a temporal split, a test record that is not later than training is an error."""
+    if finding.gate == "leakage_by_time" and holdout.kind == "temporal":
+        return replace(finding, severity="error")
+    return finding
+
+
+def _report(findings: list[Finding]) -> dict[str, Any]:
+    """The finding about equal records, and under `others` those about groups and time."""
+    own = next(finding for finding in findings if finding.gate == "leakage")
+    return {**own.as_dict(), "others": [finding.as_dict() for finding in findings if finding is not own]}
+
+
+def _told(holdout: Holdout, parts: pd.Series[Any]) -> str:
+    counts = ", ".join(f"{part} {int((parts == part).sum()):,}" for part in stages.PARTS)
+    left = int(parts.isna().sum())
+    more = f"; {left:,} left out, as an earlier part has the same for the model" if left else ""
+    return f"split: {holdout.kind}, {counts}{more}\n"
 
 
 if __name__ == "__main__":
