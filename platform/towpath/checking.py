@@ -314,7 +314,6 @@ def _engines(how: How) -> dict[str, str]:
 def _settled(project: Project) -> dict[str, str]:
     """The digests of all that a verdict depends on beside the data: settings, the files that they name, the rules."""
     from towpath import meanings
-    from towpath import meanings
     from towpath_checks import rules
 
     settings = project.settings.model_dump(mode="json", include={"task", "data", "nomenclature", "checks"})
