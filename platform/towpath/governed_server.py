@@ -20,6 +20,7 @@ from pathlib import Path
 
 from towpath_core.errors import CouldNot
 from towpath_core.processes import group
+from towpath_registry.artifact_place import Place
 
 _PATIENCE = 120.0  # seconds; without compiled byte code MLflow takes nearly a minute to start
 _MODULE = "towpath_registry.mlflow_plugin.launch"
@@ -48,6 +49,7 @@ _SECRETS = {
     ),
 }
 _PASSED_ON = ("MLFLOW_AUTH_ADMIN_USERNAME", "MLFLOW_AUTH_ADMIN_PASSWORD")
+_ENDPOINT = "MLFLOW_S3_ENDPOINT_URL"  # as MLflow calls it; AWS's own variables are left as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Server:
     """What is to be started. `folder` holds its users and secrets; `only` is the one person of one without a login."""
 
     database: str
-    artifacts: Path
+    artifacts: Place
     folder: Path
     host: str = "127.0.0.1"
     port: int = 5000
@@ -127,7 +129,7 @@ def environment(server: Server, environ: Mapping[str, str]) -> dict[str, str]:
     if server.only:
         return {**clean, **server.settings()}
     kept = {name: environ.get(name) or _kept(server.folder / file, make) for name, (file, make) in _SECRETS.items()}
-    chosen = {name: environ[name] for name in _PASSED_ON if environ.get(name)}
+    chosen = {name: environ[name] for name in (*_PASSED_ON, _ENDPOINT) if environ.get(name)}
     return {**clean, **server.settings(), **kept, **chosen}
 
 
@@ -151,7 +153,8 @@ def prepare(server: Server) -> None:
     """Make the folders, for the owner alone, and write down how MLflow knows its users. Raises: CouldNot."""
     try:
         for folder in (server.folder, server.artifacts):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if isinstance(folder, Path):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if server.database.startswith("sqlite:///"):
             Path(server.database.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not server.only:

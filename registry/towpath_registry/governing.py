@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from towpath_core.clock import Clock, from_stamp, stamp, utc_now
@@ -26,6 +25,7 @@ from towpath_registry.store import Store, open_store
 from towpath_registry.trust import Revoked, Signer
 
 if TYPE_CHECKING:
+    from towpath_registry.artifact_place import Place
     from towpath_registry.keys import PublicKey
 
 
@@ -67,7 +67,7 @@ def desk(environ: Mapping[str, str], clock: Clock = utc_now) -> Desk:
 
 def server_desk(
     databases: Databases,
-    artifacts: Path,
+    artifacts: Place,
     environ: Mapping[str, str],
     clock: Clock = utc_now,
     workspace: str = nouns.WORKSPACE,
@@ -75,16 +75,16 @@ def server_desk(
     shared: bool,
     first: Callable[[str], bool] = lambda _actor: False,
 ) -> LocalDesk:
-    """The desk of a server over its database and the folder of its artifacts, out of which nothing is ever read.
+    """The desk of a server over its database and the place of its artifacts, outside of which nothing is ever read.
 
     `shared`: people log in, and `first` says who of them may set the first policy; else one person works alone. The
     key of the ledger is that of the home in `environ`.
     """
     from towpath_registry.database_store import DatabaseStore
-    from towpath_registry.local_files import LocalFiles
     from towpath_registry.notary import HomeNotary
+    from towpath_registry.server_artifacts import opened
 
-    files = LocalFiles(artifacts, only_inside=shared)
+    files = opened(artifacts, environ, only_inside=shared)
     store = DatabaseStore(databases, files, clock, HomeNotary(environ), workspace)
     return LocalDesk(store, clock, () if shared else trust.own(environ), shared=shared, first=first)
 

@@ -24,6 +24,7 @@ import policies
 from registry_world import KEY, TESTER, Material, free_port, private_key
 from towpath_core.refs import ModelRef
 from towpath_registry import evidence
+from towpath_registry.artifact_place import S3Place
 from towpath_registry.database import Databases
 from towpath_registry.governing import LocalDesk, server_desk
 from towpath_registry.keys import PublicKey
@@ -95,12 +96,14 @@ class ServerWorld:
     databases: Databases
     database: str
     artifacts: Path
+    place: S3Place | None = None  # else the files lie in the folder
     people: dict[str, Person] = field(default_factory=dict)
 
     @property
     def desk(self) -> LocalDesk:
         environ = {"TOWPATH_HOME": str(self.home)}
-        return server_desk(self.databases, self.artifacts, environ, shared=True, first=lambda name: name == "admin")
+        place = self.place or self.artifacts
+        return server_desk(self.databases, place, environ, shared=True, first=lambda name: name == "admin")
 
     @property
     def admin(self) -> Person:
@@ -207,16 +210,20 @@ def started(home: Path, *options: str, environ: Mapping[str, str] | None = None)
 
 @contextlib.contextmanager
 def team_server(
-    home: Path, databases: Databases | None = None, database: str = "", workers: int = 1
+    home: Path,
+    databases: Databases | None = None,
+    database: str = "",
+    workers: int = 1,
+    place: S3Place | None = None,
 ) -> Iterator[ServerWorld]:
-    """A server with its people and a policy, over a database, else over a file in its home."""
+    """A server with its people and a policy, over a database and an object store, else over files in its home."""
     port, folder = free_port(), home / "server"
     at_home = folder / "registry.db"
-    chosen = ("--database", database) if database else ()
+    chosen = [*(("--database", database) if database else ()), *(("--artifacts", str(place)) if place else ())]
     with started(home, "--port", str(port), "--workers", str(workers), *chosen) as said:
         address = f"http://127.0.0.1:{port}"
         where = (databases or SqliteDatabases(at_home), database or f"sqlite:///{at_home}")
-        world = ServerWorld(home, address, said["process"], *where, folder / "artifacts")
+        world = ServerWorld(home, address, said["process"], *where, folder / "artifacts", place)
         world.people["admin"] = Person(address, "admin", (folder / "admin-password").read_text().strip())
         for name, right in PEOPLE.items():
             world.people[name] = Person(address, name)

@@ -15,12 +15,10 @@ from towpath_core.errors import Misused
 if TYPE_CHECKING:
     from towpath.governed_server import Server
 
-_FOLDER = click.Path(path_type=Path, file_okay=False)
-
 
 @click.group("server", invoke_without_command=True)
 @click.option("--database", help="sqlite:///… or postgresql://user@host/name [default: a file in TOWPATH_HOME]")
-@click.option("--artifacts", type=_FOLDER, help="Where files are kept. [default: a folder in TOWPATH_HOME]")
+@click.option("--artifacts", help="Where files are kept: a folder, or s3://bucket/prefix [default: in TOWPATH_HOME]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on.")
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="How many processes answer.")
@@ -35,12 +33,14 @@ def command(ctx: click.Context, /, console: Console, check: bool, **options: Any
     """Start the registry's server for a team: MLflow, with logins, where no level moves past its gates.
 
     Whoever uses it sets MLFLOW_TRACKING_URI to its address. The first start makes the administrator `admin`, whose
-    password is left in a file. What a password of a database is goes into PGPASSWORD, ~/.pgpass or a service file. Put
-    TLS in front of it: the server itself speaks HTTP. Ctrl-C ends it.
+    password is left in a file. What a password of a database is goes into PGPASSWORD, ~/.pgpass or a service file; who
+    asks an object store, into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS's own files, and its address into
+    AWS_ENDPOINT_URL_S3. Put TLS in front of it: the server itself speaks HTTP. Ctrl-C ends it.
 
     \b
     towpath server
     towpath server --database postgresql://towpath@db.office.example/towpath --artifacts /srv/towpath/artifacts
+    towpath server --artifacts s3://models/towpath
     towpath server --host 0.0.0.0 --allowed-hosts models.office.example
     towpath server --check --json
     towpath server user add ann --may edit
@@ -107,7 +107,7 @@ def _folder() -> Path:
 
 def _server(
     database: str | None,
-    artifacts: Path | None,
+    artifacts: str | None,
     host: str,
     port: int,
     workers: int,
@@ -117,7 +117,7 @@ def _server(
     upload_mb: int,
 ) -> Server:
     from towpath.governed_server import Server, is_everywhere
-    from towpath_registry import server_database
+    from towpath_registry import artifact_place, server_database
 
     folder = _folder()
     hosts, origins = _names(allowed_hosts), _names(cors_origins)
@@ -129,7 +129,7 @@ def _server(
         raise Misused(f"who listens on {host} says by which names", hint="--allowed-hosts models.office.example")
     return Server(
         server_database.address(database or f"sqlite:///{folder / 'registry.db'}"),
-        (artifacts or folder / "artifacts").absolute(),
+        artifact_place.place(artifacts or str(folder / "artifacts")),
         folder,
         host=host,
         port=port,
@@ -148,9 +148,10 @@ def _names(text: str) -> tuple[str, ...]:
 def _checked(server: Server) -> tuple[dict[str, Any], str]:
     """What would be started, and as a text. Raises: CouldNot when it could not."""
     from towpath import governed_server
-    from towpath_registry import server_database
+    from towpath_registry import server_artifacts, server_database
 
     state = server_database.check(server.database)
+    server_artifacts.check(server.artifacts, os.environ)
     governed_server.refuse_taken(server.host, server.port, "server")
     secrets = governed_server.secret_names(server, os.environ)
     told = {

@@ -27,9 +27,10 @@ from towpath_core.processes import end_with_stdin
 from towpath_registry import governing, promotion_web, server_database
 from towpath_registry.database_store import DatabaseStore
 from towpath_registry.mlflow_plugin import pages
-from towpath_registry.mlflow_plugin.artifacts import GovernedFiles, artifacts_root
+from towpath_registry.mlflow_plugin.artifacts import GovernedFiles, artifacts_place
 from towpath_registry.mlflow_plugin.asgi import MIB, KnowsWhoAsks, Limits
 from towpath_registry.mlflow_plugin.house import EXTENSION, House
+from towpath_registry.mlflow_plugin.objects import GovernedObjects
 from towpath_registry.mlflow_plugin.office import MlflowOffice
 from towpath_registry.mlflow_plugin.store import GovernedStore, GovernedWorkspaceStore
 from towpath_registry.mlflow_plugin.tracking import GovernedTracking, GovernedWorkspaceTracking, open_tracking
@@ -82,6 +83,7 @@ def put_stores() -> None:
         _get_workspace_store_registry().register(scheme, open_workspaces)
     for scheme in ("", "file"):
         _artifact_repository_registry.register(scheme, GovernedFiles)
+    _artifact_repository_registry.register("s3", GovernedObjects)
     opened: object = handlers._tracking_store
     if opened is not None and not isinstance(opened, (GovernedTracking, GovernedWorkspaceTracking)):
         raise Misused("MLflow opened its stores before towpath came", hint="towpath server starts one that does not")
@@ -97,13 +99,15 @@ def open_house(only: str, first: Callable[[str], bool]) -> tuple[House, Callable
     if not isinstance(store, (GovernedStore, GovernedWorkspaceStore)):
         raise Misused("the registry is not a governed one", hint="--registry-store-uri governed+sqlite:///…")
     if not os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR, "").startswith("governed+"):
-        raise Misused("the artifacts are not governed", hint="--artifacts-destination governed+file:///…")
+        raise Misused(
+            "the artifacts are not governed", hint="--artifacts-destination governed+file:///… or governed+s3://…"
+        )
     handlers._get_tracking_store()
     databases = server_database.behind(store.engine)
 
     @functools.cache
     def desk(workspace: str) -> governing.LocalDesk:
-        artifacts, shared = artifacts_root(), not only
+        artifacts, shared = artifacts_place(), not only
         return governing.server_desk(databases, artifacts, os.environ, utc_now, workspace, shared=shared, first=first)
 
     kept = desk(WORKSPACE).store

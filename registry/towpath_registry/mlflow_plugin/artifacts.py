@@ -7,24 +7,28 @@ path is the one that the operating system is about to be given, whatever address
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.utils.file_utils import local_file_uri_to_path
 
 from towpath_core.errors import Refused
+from towpath_registry.artifact_place import S3, Place, place
 from towpath_registry.mlflow_plugin.answers import guarded
 from towpath_registry.mlflow_plugin.house import here
 from towpath_registry.mlflow_plugin.kept import Kept
-from towpath_registry.nouns import WORKSPACE
-
-SCHEME = "governed+"
-_RUN = re.compile(r"[0-9a-f]{32}")
-_MODEL = re.compile(r"m-[0-9a-f]{32}")
+from towpath_registry.mlflow_plugin.written_once import (
+    DELETE,
+    SCHEME,
+    UPLOAD,
+    decoded,
+    note_author,
+    refuse_kept,
+    refuse_outside,
+)
 
 
 class GovernedFiles(LocalArtifactRepository):
@@ -36,7 +40,7 @@ class GovernedFiles(LocalArtifactRepository):
     @guarded
     def _get_or_create_artifact_dir(self, artifact_path: str | None = None) -> str:
         inside = os.path.normpath(artifact_path) if artifact_path else ""
-        _refuse_kept("upload", Path(self.artifact_dir, inside))
+        _refuse_kept(UPLOAD, Path(self.artifact_dir, inside))
         folder: str = super()._get_or_create_artifact_dir(artifact_path)
         return folder
 
@@ -44,8 +48,8 @@ class GovernedFiles(LocalArtifactRepository):
     def _publish_staged_artifact(
         self, temp_file_path: str, destination_file_path: str, finalize_temp_path: Callable[[str], None] | None = None
     ) -> None:
-        _refuse_kept("upload", Path(destination_file_path))  # again: a long upload may outlast the first answer
-        _note_author(Path(destination_file_path))
+        _refuse_kept(UPLOAD, Path(destination_file_path))  # again: a long upload may outlast the first answer
+        note_author(Path(os.path.realpath(destination_file_path)).relative_to(artifacts_root()).parts)
         super()._publish_staged_artifact(temp_file_path, destination_file_path, finalize_temp_path)
 
     @guarded
@@ -59,7 +63,7 @@ class GovernedFiles(LocalArtifactRepository):
     @guarded
     def delete_artifacts(self, artifact_path: str | None = None) -> None:
         whole = str(Path(self.artifact_dir, artifact_path)) if artifact_path else self.artifact_dir
-        _refuse_kept("delete-artifacts", Path(_decoded(whole)), deleting=True)
+        _refuse_kept(DELETE, Path(_local(whole)), deleting=True)
         super().delete_artifacts(artifact_path)  # type: ignore[no-untyped-call]
 
 
@@ -71,7 +75,7 @@ class _Folders:
         self.written: dict[object, Kept] = {}
         self.above: dict[object, Kept] = {}
         for one in kept:
-            for folder in filter(None, (_folder(place, root) for place in one.places)):
+            for folder in filter(None, (_folder(address, root) for address in one.places)):
                 self.written |= {mark: one for mark in _marks(folder) if mark not in self.written}
                 for parent in folder.parents:
                     if parent in self.above:
@@ -91,10 +95,12 @@ def _folders() -> _Folders:
 
 def _refuse_kept(what: str, target: Path, *, deleting: bool = False) -> None:
     """Raise Refused for what belongs to a kept version, and for what lies outside of the server's artifacts."""
+    if _destination().startswith(S3):
+        refuse_outside(what)
     target = Path(os.path.realpath(target))
     folders = _folders()
     if not target.is_relative_to(folders.root):
-        here().refuse(what, "the server writes below its own artifacts only", hint="log to an experiment of its own")
+        refuse_outside(what)
     found = next(
         (folders.written[mark] for p in (target, *target.parents) for mark in _marks(p) if mark in folders.written),
         None,
@@ -102,26 +108,7 @@ def _refuse_kept(what: str, target: Path, *, deleting: bool = False) -> None:
     if found is None and deleting:
         found = next((folders.above[mark] for mark in _marks(target) if mark in folders.above), None)
     if found is not None:
-        here().refuse(
-            what,
-            f"{found.reason}, and its files are written once: {target.relative_to(folders.root)} stays as it is",
-            hint="log a new model, and register it as the next version",
-            workspace=found.workspace,
-            model=found.model,
-            version=found.version,
-            level=found.level,
-        )
-
-
-def _note_author(target: Path) -> None:
-    """Who writes into a run's or a logged model's files is one of its authors."""
-    parts = Path(os.path.realpath(target)).relative_to(artifacts_root()).parts
-    workspace = parts[1] if parts[:1] == ("workspaces",) and len(parts) > 2 else WORKSPACE
-    for part in parts[:-1]:
-        kind = "model" if _MODEL.fullmatch(part) else "run" if _RUN.fullmatch(part) else ""
-        if kind:
-            here().made(kind, part, workspace)
-            return
+        refuse_kept(what, found, str(target.relative_to(folders.root)))
 
 
 def _marks(path: Path) -> tuple[object, ...]:
@@ -135,9 +122,7 @@ def _marks(path: Path) -> tuple[object, ...]:
 
 def _folder(place: str, root: Path) -> Path | None:
     parts = urlsplit(place)
-    path = parts.path
-    while (decoded := unquote(path)) != path:  # as often as MLflow does
-        path = decoded
+    path = decoded(parts.path)
     if parts.scheme == "mlflow-artifacts":
         return Path(os.path.realpath(root / path.lstrip("/")))
     if parts.scheme in ("", "file"):
@@ -147,12 +132,22 @@ def _folder(place: str, root: Path) -> Path | None:
 
 def artifacts_root() -> Path:
     """The folder of this server's artifacts. Raises: Refused where there is none."""
-    where = os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR, "").removeprefix(SCHEME)
+    where = _destination()
     if not where:
         raise Refused("this process has no artifacts of its own to write to", hint="towpath server starts one that has")
-    return Path(os.path.realpath(_decoded(where)))
+    return Path(os.path.realpath(_local(where)))
 
 
-def _decoded(uri: str) -> str:
+def artifacts_place() -> Place:
+    """Where this server's artifacts lie. Raises: Refused where there are none."""
+    where = _destination()
+    return place(where) if where.startswith(S3) else artifacts_root()
+
+
+def _destination() -> str:
+    return os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR, "").removeprefix(SCHEME)
+
+
+def _local(uri: str) -> str:
     path: str = local_file_uri_to_path(uri)
     return path

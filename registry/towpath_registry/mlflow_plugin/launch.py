@@ -18,7 +18,7 @@ import uvicorn  # before MLflow, which looks for it to know that it is a server
 
 from towpath_core.errors import TowpathError
 from towpath_core.processes import end_with_stdin
-from towpath_registry import server_database
+from towpath_registry import artifact_place, server_artifacts, server_database
 
 APPS = {"towpath": "create_app", "towpath-one": "create_app_for_one"}
 
@@ -29,6 +29,7 @@ def main(arguments: Sequence[str]) -> int:
         end_with_stdin()
     try:
         server_database.check(told.database)
+        server_artifacts.prepare(artifact_place.place(told.artifacts), os.environ)
         os.environ.update(_environment(told))
         _prepare(told)
     except TowpathError as error:
@@ -65,10 +66,11 @@ def _environment(told: argparse.Namespace) -> dict[str, str]:
     """What MLflow's own command sets for its workers."""
     from mlflow.server import constants
 
+    artifacts = artifact_place.address(artifact_place.place(told.artifacts))
     return {
         constants.BACKEND_STORE_URI_ENV_VAR: told.database,
         constants.REGISTRY_STORE_URI_ENV_VAR: f"governed+{told.database}",
-        constants.ARTIFACTS_DESTINATION_ENV_VAR: f"governed+{Path(told.artifacts).as_uri()}",
+        constants.ARTIFACTS_DESTINATION_ENV_VAR: f"governed+{artifacts}",
         constants.ARTIFACT_ROOT_ENV_VAR: "mlflow-artifacts:/",
         constants.SERVE_ARTIFACTS_ENV_VAR: "true",
         "_MLFLOW_SGI_NAME": "uvicorn",

@@ -17,3 +17,10 @@ def open_files(artifact_uri: str, tracking_uri: str | None = None, registry_uri:
     from towpath_registry.mlflow_plugin.artifacts import GovernedFiles
 
     return GovernedFiles(artifact_uri, tracking_uri, registry_uri)
+
+
+def open_objects(artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> Any:
+    """The artifacts behind `governed+s3://…`."""
+    from towpath_registry.mlflow_plugin.objects import GovernedObjects
+
+    return GovernedObjects(artifact_uri, tracking_uri, registry_uri)
