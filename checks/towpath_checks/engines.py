@@ -15,8 +15,6 @@ from towpath_checks.suited import ABOUT_MISSING, COMPILED, GX, SPARK, TOWPATH, A
 from towpath_core.errors import CouldNot, Misused, Refused
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from towpath_checks.remembered import Memory
     from towpath_checks.tables import Table
 
@@ -84,23 +82,6 @@ def run(
         findings += _crossed(suite, table, mine)
     engines = [found.engine for found in findings]
     return Suited(tuple(findings), evidence, {kind: engines.count(kind) for kind in dict.fromkeys(engines)})
-
-
-def run_frame(suite: Suite, frame: pd.DataFrame) -> tuple[list[Finding], Json]:
-    """By Great Expectations, over a frame: for callers that do not yet open a table."""
-    from towpath_checks import gx_door
-
-    if not len(frame):
-        raise Refused("there are no records: every expectation would hold")
-    names = tuple(frame.columns)
-    void = frozenset(name for name in names if frame[name].isna().all())
-    about = About(len(frame), names, void, {})
-    said = [Said(GX, result) for result in gx_door.validate(suite, suite.expectations, frame)]
-    pairs = list(enumerate(zip(suite.expectations, said, strict=True)))
-    findings = [suited.finding(suite.file, place, asked, one, about) for place, (asked, one) in pairs]
-    results = [_result(asked, one, about) for _, (asked, one) in pairs]
-    meta = {"great_expectations_version": gx_door.version(), "suite_digest": suite.digest}
-    return findings, suited.evidence(suite.name, results, meta, assessed=True)
 
 
 def versions() -> dict[str, str]:

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from towpath_core.digests import sha256_file
 from towpath_core.errors import Misused, NotFound, Refused
 from towpath_core.files import read_json
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from towpath_checks.findings import Finding
 
 Json = dict[str, Any]
 
@@ -54,13 +49,6 @@ def read(path: Path, shown: str = "") -> Suite:
         if "$PARAMETER" in str(expectation["kwargs"]):
             raise Misused(f"{where(file, position, expectation)}: $PARAMETER has no value here", hint=f"mend {file}")
     return Suite(content["name"], file, sha256_file(path), expectations)
-
-
-def run(suite: Suite, frame: pd.DataFrame) -> tuple[list[Finding], Json]:
-    """By Great Expectations, over a frame: for callers that do not yet open a table."""
-    from towpath_checks import engines
-
-    return engines.run_frame(suite, frame)
 
 
 def columns_of(kind: str, kwargs: Mapping[str, Any]) -> list[str]:
