@@ -56,7 +56,8 @@ class Version:
 class QualityReport:
     """Everything that the page says. `changes` None: the project's history is not known, and neither is what changed.
 
-    `pinned` are the versions behind the model, `inputs` the digests of the files that figures come from.
+    `pinned` are the versions behind the model, `inputs` the digests of the files that figures come from, `started` the
+    day on which the work began, empty where nobody says.
     """
 
     model: str
@@ -71,14 +72,21 @@ class QualityReport:
     scope: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
+    started: str = ""
 
     @property
     def dimensions(self) -> dict[str, Status]:
         return {dimension: of_dimension(self.figures, dimension) for dimension in DIMENSIONS}
 
-    def of(self, dimension: str, *, asked: bool) -> list[Figure]:
-        """The figures of a dimension that something was asked of, or those that inform."""
-        return [f for f in self.figures if f.dimension == dimension and (f.bound is not None) == asked]
+    def shown(self, dimension: str) -> list[Figure]:
+        """The figures of a dimension that something was asked of, then those that inform."""
+        own = [f for f in self.figures if f.dimension == dimension]
+        informing = [f for f in own if f.bound is None and f.measure.value is not None]
+        return [f for f in own if f.bound is not None] + informing
+
+    def unknown(self, dimension: str) -> list[Measure]:
+        """What could not be measured, with the reason in its note."""
+        return [f.measure for f in self.figures if f.dimension == dimension and f.measure.value is None]
 
     @property
     def sentence(self) -> str:
@@ -107,6 +115,7 @@ class QualityReport:
             "scope": dict(self.scope),
             "owners": dict(self.owners),
             "inputs": dict(sorted(self.inputs.items())),
+            "started": self.started,
         }
 
 
@@ -117,13 +126,23 @@ def read(content: Any) -> QualityReport:
             raise Misused(f"a quality report of schema {content['schema']}, expected {SCHEMA}", hint="upgrade towpath")
         return QualityReport(
             **{key: content[key] for key in ("model", "title", "made", "digest", "records")},
-            **{key: content[key] for key in ("pinned", "scope", "owners", "inputs")},
+            **{key: content[key] for key in ("pinned", "scope", "owners", "inputs", "started")},
             figures=tuple(Figure.of(row) for row in content["figures"]),
             annexes=tuple(_annex(row) for row in content["annexes"]),
             changes=None if content["changes"] is None else tuple(content["changes"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise Misused("this is no quality report of towpath", hint="towpath run makes one") from error
+
+
+def parts(content: Any) -> tuple[tuple[Figure, ...], tuple[Annex, ...]]:
+    """The figures and annexes of a report that is not whole yet. Raises: Misused."""
+    try:
+        if content["schema"] != SCHEMA:
+            raise Misused(f"quality figures of schema {content['schema']}, expected {SCHEMA}", hint="towpath run")
+        return tuple(Figure.of(r) for r in content["figures"]), tuple(_annex(r) for r in content["annexes"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Misused("these are no quality figures of towpath", hint="towpath run makes them") from error
 
 
 def as_markdown(report: QualityReport, version: Version) -> str:
@@ -142,10 +161,10 @@ def as_text(report: QualityReport, version: Version) -> str:
         lines += [f"{version.ref}: {', '.join(version.levels) or version.stage}; {version.signed}"]
     for dimension, status in report.dimensions.items():
         lines += ["", f"{dimension}: {_WORDS[status]}"]
-        figures = [*report.of(dimension, asked=True), *report.of(dimension, asked=False)]
-        rows = [_row(figure) for figure in figures]
+        rows = [_row(figure) for figure in report.shown(dimension)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines += ["  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines += [f"  not assessed: {said.name}: {said.note}" for said in report.unknown(dimension)]
     return "\n".join([*lines, "", *changed(report)])
 
 
@@ -163,7 +182,15 @@ def number(value: float | None, unit: str = "") -> str:
     if value is None:
         return "–"
     size = abs(value)
-    text = f"{value:.3f}" if 0.001 <= size < 10 or value == 0 else f"{value:.4g}" if size < 1000 else f"{value:,.0f}"
+    text = (
+        f"{value:.3f}"
+        if 0.001 <= size < 10 or value == 0
+        else f"{value:.2g}"
+        if size < 0.001
+        else f"{value:.4g}"
+        if size < 1000
+        else f"{value:,.0f}"
+    )
     return f"{text} {unit}".rstrip()
 
 

@@ -28,6 +28,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "import": ("import_", "Bring a plain MLflow registry under towpath.", "Make a model"),
     "list": ("list", "List the models of the registry.", "Read the registry"),
     "show": ("show", "Show one version: provenance, measures, evidence.", "Read the registry"),
+    "report": ("report", "Show a version's quality, in five dimensions.", "Read the registry"),
     "history": ("history", "Show who moved what, when and why.", "Read the registry"),
     "audit": ("audit", "Verify the ledger, and export it for an auditor.", "Read the registry"),
     "ui": ("ui", "Open MLflow's UI on this machine.", "Read the registry"),

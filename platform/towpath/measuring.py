@@ -79,13 +79,19 @@ def judged(measured: Iterable[Measure], limits: Mapping[str, Limit]) -> list[Ver
 
     A limit for what was not measured, or could not be assessed, is not held.
     """
-    by_name = {measure.name: measure for measure in measured}
-    verdicts = [_limit(name, by_name.get(name), limit) for name, limit in limits.items()]
-    gain = by_name["gain_over_baseline"]
+    said = list(measured)
+    verdicts = held(said, limits)
+    gain = next(measure for measure in said if measure.name == "gain_over_baseline")
     better = gain.low is not None and gain.low > 0
     got = f"{gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})" if gain.low is not None else "not assessed"
     expected = "an interval above 0, on the same records"
     return [*verdicts, Verdict(BASELINE, better, "the gain in accuracy over the baseline", got, expected)]
+
+
+def held(measured: Iterable[Measure], limits: Mapping[str, Limit]) -> list[Verdict]:
+    """One verdict for each limit."""
+    by_name = {measure.name: measure for measure in measured}
+    return [_limit(name, by_name.get(name), limit) for name, limit in limits.items()]
 
 
 def _limit(name: str, measure: Measure | None, limit: Limit) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
 import time
@@ -134,3 +135,15 @@ def tracked(project: Project, data: Path) -> str:
         raise Misused(
             f"{path.relative_to(project.root)} names no md5", hint=f"dvc add {data.relative_to(project.root)}"
         ) from error
+
+
+def cached(project: Project, digest: str) -> bytes:
+    """The bytes that DVC keeps under `md5:<hex>`. Raises: CouldNot where it has none, or others."""
+    hexed = digest.removeprefix("md5:")
+    try:
+        content = project.path(f".dvc/cache/files/md5/{hexed[:2]}/{hexed[2:]}").read_bytes()
+    except OSError as error:
+        raise CouldNot(f"DVC's cache has no {digest}", hint="dvc fetch --all-commits") from error
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != hexed:
+        raise CouldNot(f"DVC's cache has other bytes under {digest}", hint="dvc fetch --all-commits")
+    return content

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import re
 import shutil
 import tempfile
 import threading
@@ -17,9 +18,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from towpath import environment, git, pipeline, stages, tasks
+from towpath import environment, git, pipeline, quality, stages, tasks
 from towpath.console import decimals
 from towpath.project import FILE, Project
+from towpath_checks import quality_report
 from towpath_core.clock import Clock, short
 from towpath_core.digests import dir_hash, sha256_file
 from towpath_core.errors import CouldNot, NotFound, Refused
@@ -32,8 +34,10 @@ from towpath_registry.governing import desk, record_registered
 from towpath_registry.mlflow_door import warm_up
 from towpath_registry.mlflow_views import run_link
 from towpath_registry.places import artifacts, ensure_home, tracking_uri
+from towpath_registry.store import open_store
 
 if TYPE_CHECKING:
+    from towpath_checks.quality_report import QualityReport
     from towpath_registry.governing import Desk
     from towpath_registry.keys import PrivateKey, PublicKey
     from towpath_registry.mlflow_door import Point, RunRecord
@@ -53,10 +57,21 @@ class Made:
     versions: Mapping[str, str]
     measured: Mapping[str, Any]
     findings: tuple[Verdict, ...]
+    later: quality.Later
     experiment: bool
     by: str
     started: datetime
     ended: datetime
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Name to value of everything that was assessed."""
+        flat = {name: value for name, value in self.measured["flat"].items() if value is not None}
+        return {**flat, **self.later.flat}
+
+    def report(self) -> QualityReport:
+        records = self.measured["records"]
+        return quality.reported(self.project, self.digest, self.versions, records, self.ended, self.later)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +85,7 @@ class Result:
     findings: tuple[Verdict, ...]
     measures: Mapping[str, Any]
     stages: Mapping[str, str]
+    quality: str = ""
 
 
 def run(
@@ -101,10 +117,14 @@ def run(
             return Result(project.name, known.version, known.run_id, False, findings, measured, outcome.stages)
         for difference in differences:
             say(f"  note: {difference}")
+        say("  measuring  how long it takes, and against the version in production")
+        later = quality.later(project, versions, lambda: open_store(environ, clock))
+        findings += tuple(later.judged(project))
         by = actor(environ)
-        made = Made(project, outcome, digest, versions, measured, findings, experiment, by, started, clock())
-        run_id, version = _write(made, key, environ)
-    return Result(project.name, version, run_id, True, findings, measured, outcome.stages)
+        made = Made(project, outcome, digest, versions, measured, findings, later, experiment, by, started, clock())
+        report = made.report()
+        run_id, version = _write(made, report, key, environ)
+    return Result(project.name, version, run_id, True, findings, measured, outcome.stages, report.sentence)
 
 
 def provenance(project: Project, threshold: float | None) -> dict[str, str]:
@@ -197,22 +217,24 @@ def _lapsed(at: Desk, version: ModelVersion, documented: Documented, key: Public
     return False
 
 
-def _write(made: Made, key: PrivateKey | None, environ: Mapping[str, str]) -> tuple[str, int | None]:
+def _write(
+    made: Made, report: QualityReport, key: PrivateKey | None, environ: Mapping[str, str]
+) -> tuple[str, int | None]:
     """The run's id and the version's number; the version is made last, so an interrupted write leaves none."""
     from towpath_registry.mlflow_door import Point, Tracking
 
     ensure_home(environ)
     project = made.project
     tracking = Tracking(tracking_uri(environ), artifacts(environ), made.by)
-    values = {key: value for key, value in made.measured["flat"].items() if value is not None}
     seconds = {f"seconds/{stage}": spent for stage, spent in made.outcome.seconds.items()}
-    points = [Point(key, float(value), made.ended) for key, value in {**values, **seconds}.items()]
+    points = [Point(_metric(key), float(value), made.ended) for key, value in {**made.values, **seconds}.items()]
     experiment_id = tracking.experiment(project.name, {"mlflow.experimentKind": "custom_model_development"})
     with tempfile.TemporaryDirectory(prefix="towpath-run-") as temporary:
         folder = Path(temporary)
         _gather(project, folder)
+        quality.write(report, folder, _plots(project))
         if key:
-            _write_evidence(made, key, folder / evidence.FOLDER)
+            _write_evidence(made, key, folder)
         run_id = tracking.log_run(experiment_id, _record(made, points, folder))
     model_id = tracking.log_model(experiment_id, run_id, project.name, project.package, points)
     if made.experiment:
@@ -257,22 +279,37 @@ def _gather(project: Project, folder: Path) -> None:
         _put(path, folder / _PLOTS / path.name)
 
 
+def _plots(project: Project) -> dict[str, bytes]:
+    """The evaluation's plots, by their names."""
+    return {path.stem: path.read_bytes() for path in sorted((project.reports / _PLOTS).glob("*.png"))}
+
+
+def _metric(name: str) -> str:
+    """A name that MLflow takes: a column may be called anything."""
+    return re.sub(r"[^\w.\- :/]", "_", name)[:250]
+
+
 def _put(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
 
 
-def _write_evidence(made: Made, key: PrivateKey, folder: Path) -> None:
-    """One signed envelope for each kind; what it speaks of, it names by digest, so that it dies when that changes."""
+def _write_evidence(made: Made, key: PrivateKey, gathered: Path) -> None:
+    """One signed envelope for each kind; what it speaks of, it names by digest, so that it dies when that changes.
+
+    That of the quality names the report among what was `gathered`, so that its figures are signed.
+    """
+    folder = gathered / evidence.FOLDER
     folder.mkdir()
     project, settings = made.project, made.project.settings
     outputs = pipeline.outputs(pipeline.lock(project))
     inputs = {path: outputs[path] for path in (settings.data.prepared, settings.data.splits) if path in outputs}
     versions = {"dvc.lock": "pipeline", "params.yaml": "params", "requirements.lock": "environment", "commit": "commit"}
     inputs |= {name: made.versions[version] for name, version in versions.items()}
+    reported = {quality_report.FILE: sha256_file(gathered / quality_report.FILE)}
     checks, documented = checked(project), _documented(project)
     said: dict[str, tuple[Sequence[Verdict], Mapping[str, float | None], Documented | None]] = {
-        evidence.QUALITY: (made.findings, made.measured["flat"], None),
+        evidence.QUALITY: (made.findings, {**made.measured["flat"], **made.later.flat}, None),
         evidence.DATA_CHECKS: (checks, {"findings": float(len(checks))}, None),
         evidence.DOCUMENTATION: ((_recorded(documented),), {}, documented),
     }
@@ -283,7 +320,7 @@ def _write_evidence(made: Made, key: PrivateKey, folder: Path) -> None:
             digest=made.digest,
             findings=findings,
             measures=measures,
-            inputs=inputs,
+            inputs={**inputs, **(reported if kind == evidence.QUALITY else {})},
             made=made.ended,
             by=made.by,
             documented=content,

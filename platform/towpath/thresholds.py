@@ -12,15 +12,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from towpath import git
 from towpath.project import FILE
 from towpath_core.clock import stamp
-from towpath_core.errors import CouldNot
+from towpath_core.errors import CouldNot, Misused
+from towpath_registry import yamls
 
 RESULT = "reports/metrics.json"
-_ASKED = ("limits", "threshold", "quality")
+_ASKED = ("limits.", "threshold.", "quality.tolerance", "quality.reviewer_accuracy")
 _NOT_THERE = "nothing"
 
 
@@ -109,8 +108,8 @@ def _flat(content: Any) -> dict[str, str]:
         else:
             found[place] = json.dumps(value, default=str)
 
-    walk({key: content[key] for key in _ASKED if key in content} if isinstance(content, dict) else {}, "")
-    return found
+    walk(content if isinstance(content, dict) else {}, "")
+    return {place: value for place, value in found.items() if place.startswith(_ASKED)}
 
 
 def _at(root: Path, commit: str, path: str) -> str:
@@ -122,8 +121,8 @@ def _at(root: Path, commit: str, path: str) -> str:
 
 def _yaml(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:  # a file as it once was; the one that counts now is read elsewhere, with all its faults
+        return yamls.parse(text, Path(FILE))
+    except Misused:  # a file as it once was; the one that counts now is read elsewhere, with all its faults
         return None
 
 

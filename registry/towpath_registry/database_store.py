@@ -49,6 +49,9 @@ class Files(Protocol):
     def evidence(self, uri: str, ref: str) -> list[tuple[str, bytes]]:
         """Name and bytes of the envelopes below a run's artifacts."""
 
+    def file(self, uri: str, path: str, ref: str) -> bytes | None:
+        """One file below a run's artifacts, None where there is no such file. Raises: CouldNot for a very large one."""
+
 
 class Notary(Protocol):
     """Signs the ledger's state, and carries the signature to where the database's owner cannot reach it."""
@@ -183,6 +186,11 @@ class DatabaseStore:
         with self._reading() as database:
             rows = database.rows(_RUN, run=version.run_id)
         return self._files.evidence(rows[0][0], version.ref) if rows else []
+
+    def run_file(self, version: ModelVersion, path: str) -> bytes | None:
+        with self._reading() as database:
+            rows = database.rows(_RUN, run=version.run_id)
+        return self._files.file(rows[0][0], path, version.ref) if rows else None
 
     def metrics(self, version: ModelVersion) -> dict[str, float]:
         with self._reading() as database:

@@ -10,6 +10,8 @@ from urllib.parse import unquote, urlsplit
 from towpath_core.errors import CouldNot
 from towpath_registry import evidence
 
+LARGEST = 32 << 20  # bytes of one file of a run that is read at once
+
 
 class LocalFiles:
     """`artifacts` is the folder that a server over the same registry calls `mlflow-artifacts:/`.
@@ -31,6 +33,13 @@ class LocalFiles:
         folder = self._place(uri, ref) / evidence.FOLDER
         return [(path.name, _bytes(path)) for path in sorted(folder.glob(f"*{evidence.SUFFIX}"))]
 
+    def file(self, uri: str, path: str, ref: str) -> bytes | None:
+        root = self._place(uri, ref)
+        found = (root / path).resolve()
+        if not found.is_relative_to(root.resolve()) or not found.is_file():
+            return None
+        return whole(_bytes(found, LARGEST + 1), path, ref)
+
     def _place(self, uri: str, ref: str) -> Path:
         parts = urlsplit(uri)
         root = self._artifacts.resolve()
@@ -51,9 +60,16 @@ class LocalFiles:
         return place
 
 
-def _bytes(path: Path) -> bytes:
+def whole(content: bytes, path: str, ref: str) -> bytes:
+    """What was read of a run's file. Raises: CouldNot where it goes on beyond what is read at once."""
+    if len(content) > LARGEST:
+        raise CouldNot(f"{path} of {ref} is larger than {LARGEST >> 20} MiB", hint="look at it in MLflow's UI")
+    return content
+
+
+def _bytes(path: Path, most: int = evidence.LARGEST + 1) -> bytes:
     try:
         with path.open("rb") as stream:
-            return stream.read(evidence.LARGEST + 1)
+            return stream.read(most)
     except OSError as error:
         raise CouldNot(f"cannot read {path}: {error.strerror}") from error

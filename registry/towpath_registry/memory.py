@@ -12,6 +12,7 @@ from towpath_core.clock import Clock, utc_now
 from towpath_core.errors import CouldNot
 from towpath_core.refs import ModelRef
 from towpath_registry import ledger
+from towpath_registry.evidence import FOLDER
 from towpath_registry.nouns import RETIRED, Decision, LedgerEntry, ModelSummary, ModelVersion, Question
 from towpath_registry.store import authors_in, changed_meanwhile, no_model, no_version, open_among, recorded_in
 
@@ -109,6 +110,9 @@ class MemoryStore:
 
     def evidence(self, version: ModelVersion) -> list[tuple[str, bytes]]:
         return self._evidence[version.ref]
+
+    def run_file(self, version: ModelVersion, path: str) -> bytes | None:
+        return {f"{FOLDER}/{name}": content for name, content in self._evidence[version.ref]}.get(path)
 
     def metrics(self, version: ModelVersion) -> dict[str, float]:
         return self._metrics[version.ref]

@@ -23,6 +23,7 @@ from towpath_core.errors import CouldNot, Mismatch, NotFound
 from towpath_core.refs import ModelRef
 from towpath_registry import evidence, ledger
 from towpath_registry.ledger import Link
+from towpath_registry.local_files import LARGEST, whole
 from towpath_registry.nouns import (
     DIGEST,
     REQUESTED,
@@ -106,6 +107,15 @@ class ServerModels:
             with self._rest.stream("/get-artifact", path=path, run_uuid=version.run_id) as source:
                 found.append((PurePosixPath(path).name, source.read(evidence.LARGEST + 1)))
         return found
+
+    def run_file(self, version: ModelVersion, path: str) -> bytes | None:
+        if ".." in path.split("/") or not self._run(version):
+            return None
+        listed = self._rest.get("artifacts/list", run_id=version.run_id, path=path.rpartition("/")[0]).get("files", [])
+        if path not in [file["path"] for file in listed if not file.get("is_dir")]:
+            return None
+        with self._rest.stream("/get-artifact", path=path, run_uuid=version.run_id) as source:
+            return whole(source.read(LARGEST + 1), path, version.ref)
 
     def metrics(self, version: ModelVersion) -> dict[str, float]:
         found = self._run(version).get("data", {}).get("metrics", [])

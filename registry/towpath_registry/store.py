@@ -46,6 +46,9 @@ class ModelStore(Protocol):
     def evidence(self, version: ModelVersion) -> list[tuple[str, bytes]]:
         """The envelopes that the version's run recorded, by their files' names, as they are; cut where too long."""
 
+    def run_file(self, version: ModelVersion, path: str) -> bytes | None:
+        """A file that the version's run recorded, such as reports/quality_report.json; None where there is none."""
+
     def metrics(self, version: ModelVersion) -> dict[str, float]:
         """The last value of each metric of the version's run; NaN and infinite ones are left out."""
 

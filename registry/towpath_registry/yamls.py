@@ -61,7 +61,11 @@ def load(path: Path, what: str) -> Any:
 
     Raises: CouldNot if it cannot be read, Misused with the line if it is not YAML.
     """
-    text = _text(path, what)
+    return parse(_text(path, what), path)
+
+
+def parse(text: str, path: Path) -> Any:
+    """The content of a file that was read already. Raises: Misused with the line if it is not YAML."""
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader with fewer types)
     except yaml.MarkedYAMLError as error:

@@ -156,6 +156,20 @@ def test_evidence_and_metrics_are_those_of_the_versions_run(world: World, name: 
     assert {found.statement.digest for found in read if found.statement} == {version.digest}
 
 
+def test_a_file_of_the_versions_run_is_had_whole_and_no_other(world: World, name: str) -> None:
+    version = world.add(material(), name)
+    for file, content in world.store.evidence(version):
+        assert world.store.run_file(version, f"{evidence.FOLDER}/{file}") == content
+    for path in (
+        "reports/nothing.json",
+        "nothing",
+        evidence.FOLDER,
+        f"../{version.digest}",
+        "../../../../etc/hostname",
+    ):
+        assert world.store.run_file(version, path) is None
+
+
 def test_a_version_without_evidence_has_none(world: World, name: str) -> None:
     version = world.add(material(checked=None, judged=None, documented=None), name)
     assert world.store.evidence(version) == []

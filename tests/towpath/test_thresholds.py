@@ -71,7 +71,8 @@ def test_a_limit_that_was_taken_away_or_added_is_a_change(tmp_path: Path) -> Non
 
 
 def test_settings_that_ask_nothing_of_the_model_may_change(tmp_path: Path) -> None:
-    office = Office(tmp_path).asks(0.57, title="one").measures(0.55).asks(0.57, title="two")
+    office = Office(tmp_path).asks(0.57, title="one").measures(0.55)
+    office.asks(0.57, title="two", quality={"cost": {"hourly_rate": 35}})
     assert changed_after_results(office.root) == []
 
 

@@ -71,8 +71,8 @@ def _text(result: Result) -> str:
         ref = f"{result.name}/{result.version}"
         failed = sum(not finding.passed for finding in result.findings)
         after = f"It does not hold {failed} of its limits: promote will refuse it." if failed else ""
-        parts.append(f"Registered {ref}, a candidate. {after}".rstrip())
-        parts[-1] += "" if failed else f"\nNext: towpath promote {ref} --to staging"
+        parts += [result.quality, f"Registered {ref}, a candidate. {after}".rstrip()]
+        parts[-1] += f"\nNext: towpath report {ref}" if failed else f"\nNext: towpath promote {ref} --to staging"
     return "\n\n".join(parts)
 
 

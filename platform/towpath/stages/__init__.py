@@ -27,11 +27,16 @@ if TYPE_CHECKING:
     from towpath.project import Project
 
 PARTS = ("train", "validation", "test")
+# Set by the stage `alternatives` for a train script: which of the alternatives it trains, and where that model goes.
+ALTERNATIVE, ALTERNATIVE_MODEL = "TOWPATH_STAGE_ALTERNATIVE", "TOWPATH_STAGE_MODEL"
 
 
 def params() -> dict[str, Any]:
-    """The content of params.yaml."""
-    return params_of(projects.load())
+    """The content of params.yaml; for an alternative, with what it varies of `train`."""
+    content = params_of(projects.load())
+    if place := os.environ.get(ALTERNATIVE):
+        content = {**content, "train": {**content["train"], **content["alternatives"][int(place)]["train"]}}
+    return content
 
 
 def params_of(project: Project) -> dict[str, Any]:
@@ -95,7 +100,7 @@ def save_model(model: Any) -> None:
     """Write the fitted classifier to model/model.skops; the same model gives the same bytes."""
     from towpath import models
 
-    models.save(model, projects.load().trained)
+    models.save(model, Path(os.environ.get(ALTERNATIVE_MODEL) or projects.load().trained))
 
 
 def prepared(project: Project) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -23,20 +24,23 @@ def main() -> None:
 
 
 def evaluate(project: Project) -> None:
-    """Write reports/metrics.json, reports/profile.json and the plots.
+    """Write reports/metrics.json, quality.json, profile.json and the plots.
 
     The threshold is chosen on the validation part, everything is measured on the test part.
     """
     import numpy as np
 
-    from towpath import measuring
+    from towpath import assessing, measuring
+    from towpath.assessing import Evaluated
     from towpath_checks.measures.automatic_coding import automatic_coding_curve, choose_threshold
     from towpath_checks.measures.calibration import reliability
+    from towpath_serve.predictor import load_model
 
     settings = project.settings
+    model = load_model(project.trained)
     parts = {part: stages.part_of(project, part) for part in stages.PARTS}
     truth = {part: frame[settings.data.target].to_numpy(dtype=object).astype(str) for part, frame in parts.items()}
-    said = {part: _answered(project, parts[part]) for part in ("validation", "test")}
+    said = {part: _answered(project, model, parts[part]) for part in ("validation", "test")}
     validation, test = said["validation"], said["test"]
     promise = settings.threshold
     right = validation.labels == truth["validation"]
@@ -45,16 +49,23 @@ def evaluate(project: Project) -> None:
     baseline = tasks.find(settings.task).baseline(project, parts["train"], parts["test"])
     measured = measuring.measures(truth["test"], test, levels, threshold)
     measured += measuring.against_baseline(truth["test"], test.labels, baseline, levels)
+    ask = functools.partial(_answered, project, model)
+    known = tuple(measured)
+    evaluated = Evaluated(project, parts, truth["test"], test, baseline, threshold, ask, model, known)
+    figures, annexes = assessing.assess(evaluated)
+    measured += [figure.measure for figure in figures if figure.measure not in known]
     flat = measuring.flat(measured)
+    shown = [measure for measure in measured if measure in known or measure.name in settings.limits]
     content = {
         "schema": 1,
         "records": {part: len(frame) for part, frame in parts.items()},
         "threshold": {"value": threshold, "score": "p1", "target": promise.target, "confidence": promise.confidence},
-        "measures": measuring.rows(measured),
+        "measures": measuring.rows(shown),
         "flat": flat,
-        "findings": [asdict(v) for v in measuring.judged(measured, settings.limits)],
+        "findings": [asdict(v) for v in measuring.judged(measured, assessing.limits_of_evaluation(settings.limits))],
     }
     write_json(project.reports / "metrics.json", content)
+    write_json(project.reports / "quality.json", assessing.as_json(figures, annexes))
     held = np.flatnonzero(test.labels == truth["test"])
     write_json(project.reports / "profile.json", _profile(project, parts, said, len(held) / len(test.labels)))
     curve = automatic_coding_curve(test.score, test.labels == truth["test"])
@@ -62,13 +73,11 @@ def evaluate(project: Project) -> None:
     _draw(project, curve, flat, bins)
 
 
-def _answered(project: Project, frame: pd.DataFrame) -> Answered:
+def _answered(project: Project, model: Any, frame: pd.DataFrame) -> Answered:
     import numpy as np
 
     from towpath.measuring import Answered
-    from towpath_serve.predictor import load_model
 
-    model = load_model(project.trained)
     probabilities = model.predict_proba(frame[project.input_names()])
     if probabilities.shape != (len(frame), len(model.classes_)) or not np.isfinite(probabilities).all():
         raise Mismatch(f"the model gives no probability for each class of each of {len(frame)} records")

@@ -1,0 +1,107 @@
+"""The probability audit sample: a CSV that people filled in, and what it says of the published totals."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from towpath_checks.measures import Measure
+from towpath_core.errors import NotFound, Refused
+
+if TYPE_CHECKING:
+    from towpath.project import Project
+    from towpath_checks.measures.misclassification import CorrectedTotals
+
+COLUMNS = ("record_id", "predicted", "true", "inclusion_probability")
+PERIOD = "period"
+
+
+def corrected(project: Project, name: str) -> tuple[Measure, CorrectedTotals, str]:
+    """The accuracy in the whole, the corrected class totals, and the period of the sample.
+
+    The file has a row for each audited record: record_id, predicted, true, inclusion_probability (more than 0, at most
+    1), and may have period. `<name>.totals.csv` (class, records) beside it says how many records were put into each
+    class; without it that is estimated by the sum of 1 / inclusion_probability (Horvitz and Thompson 1952).
+    Raises: NotFound, and Refused for a file that is no such sample.
+    """
+    from towpath_checks.measures.misclassification import audited_accuracy, corrected_totals
+
+    rows = _rows(project, name)
+    chances = [_chance(row["inclusion_probability"], name) for row in rows]
+    predicted, true = [row["predicted"] for row in rows], [row["true"] for row in rows]
+    sizes = _totals(project, name) or _estimated(predicted, chances)
+    periods = sorted({row.get(PERIOD) or "an unknown period" for row in rows})
+    right = [one == other for one, other in zip(predicted, true, strict=True)]
+    accuracy = audited_accuracy(sizes, predicted, right, inclusion=chances)
+    return accuracy, corrected_totals(sizes, predicted, true, inclusion=chances), " and ".join(periods)
+
+
+def largest_bias(totals: CorrectedTotals) -> Measure:
+    """The largest distance of a counted class total from the corrected, as a share of all records."""
+    known = [row for row in totals.classes if row.bias.value is not None]
+    if not known:
+        return Measure("largest_bias", None, None, None, totals.audited, "no class total was corrected")
+    worst = max(known, key=lambda row: abs(row.bias.value or 0.0))
+    note = f"class {worst.code}; no interval: the largest of many is biased upwards"
+    value = abs(worst.bias.value or 0.0) / totals.records
+    return Measure("largest_bias", value, None, None, totals.audited, note)
+
+
+def _rows(project: Project, name: str) -> list[dict[str, str]]:
+    rows = _csv(project, name, COLUMNS)
+    if len({row["record_id"] for row in rows}) < len(rows):
+        raise Refused(f"{name}: a record_id stands twice")
+    return rows
+
+
+def _csv(project: Project, name: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    path = project.path(name)
+    if not path.is_file():
+        raise NotFound(f"there is no file {name}", hint="dvc pull, or mend towpath.yaml, quality.audit_sample")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            rows = list(csv.DictReader(stream, strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        raise Refused(f"{name} is no CSV file in UTF-8") from None
+    if not rows:
+        raise Refused(f"{name} has no rows")
+    if missing := [column for column in columns if column not in rows[0]]:
+        raise Refused(f"{name} has no column {', '.join(missing)}")
+    for number, row in enumerate(rows, 2):
+        if empty := [column for column in columns if not row[column]]:
+            raise Refused(f"{name}, line {number}: {', '.join(empty)} is empty")
+    return rows
+
+
+def _chance(text: str, name: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 1:
+        raise Refused(f"{name}: an inclusion_probability is no number above 0 and up to 1")
+    return value
+
+
+def _totals(project: Project, name: str) -> Mapping[str, float]:
+    beside = f"{name.removesuffix('.csv')}.totals.csv"
+    if not project.path(beside).is_file():
+        return {}
+    rows = _csv(project, beside, ("class", "records"))
+    try:
+        totals = {row["class"]: float(row["records"]) for row in rows}
+    except ValueError:
+        raise Refused(f"{beside}: records holds what is no number") from None
+    if not all(math.isfinite(value) and value > 0 for value in totals.values()):
+        raise Refused(f"{beside}: records holds what is no number above 0")
+    return totals
+
+
+def _estimated(predicted: list[str], chances: list[float]) -> Mapping[str, float]:
+    totals: Counter[str] = Counter()
+    for label, chance in zip(predicted, chances, strict=True):
+        totals[label] += 1 / chance  # type: ignore[assignment]
+    return dict(totals)

@@ -1,0 +1,87 @@
+"""The candidate against the version that is in production, on the same records, which neither was trained on."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from towpath import git, pipeline, stages
+from towpath.project import Project
+from towpath.releases import LEVEL, release
+from towpath_checks.measures import Measure
+from towpath_core.errors import CouldNot, Misused, NotFound, Refused
+from towpath_core.refs import ModelRef
+from towpath_registry import yamls
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from towpath_registry.store import Store
+
+NAMES = ("gain_over_present",)
+
+
+def measures(project: Project, store: Store) -> Sequence[Measure]:
+    """Accuracy of both, the gain with its interval, McNemar's p, and the share of equal answers.
+
+    Raises: NotFound where nothing is in production; Refused and CouldNot where it cannot be compared: which records it
+    was trained on is told by its own split, which DVC has.
+    """
+    import numpy as np
+
+    from towpath_checks.measures.present_version import against_present
+    from towpath_serve.predictor import Predictor
+
+    try:
+        with release(store, ModelRef(project.name, alias=LEVEL)) as present:
+            inputs, truth, ids = _test(project)
+            seen = np.isin(ids, sorted(_trained_on(project, present.commit)))
+            old = Predictor.open(present.folder, digest=present.digest, version=present.ref)
+            answered = [one.classes[one.probabilities(inputs).argmax(axis=1)] for one in (_candidate(project), old)]
+    except NotFound as error:
+        raise NotFound(f"no version is in {LEVEL} to compare with") from error
+    levels = project.settings.nomenclature.levels
+    found = against_present(truth, answered[0], answered[1], levels=levels[-1:], seen=seen)
+    return [_named(one, levels[-1:]) for one in found.measures]
+
+
+def _candidate(project: Project) -> Any:
+    from towpath_serve.predictor import Predictor
+
+    return Predictor.open(project.package)
+
+
+def _test(project: Project) -> tuple[pd.DataFrame, np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Inputs, labels and ids of the test part; the last two (n,) text."""
+    data, frame = project.settings.data, stages.part_of(project, "test")
+    told = [frame[name].astype(str).to_numpy(dtype=str) for name in (data.target, data.record_id)]
+    return frame[project.input_names()], told[0], told[1]
+
+
+def _trained_on(project: Project, commit: str) -> set[str]:
+    """The ids of the records that the model of a commit was trained or calibrated on, from its own split."""
+    import pandas as pd
+    import pyarrow as pa
+
+    settings, where = project.settings.data, "which records the version in production was trained on is not known"
+    try:
+        lock = yamls.parse(git.git(project.root, "show", f"{commit}:./dvc.lock"), Path("dvc.lock"))
+        outputs = pipeline.outputs(lock["stages"])
+        content = pipeline.cached(project, outputs[settings.splits])
+        splits = pd.read_parquet(io.BytesIO(content))
+        rows = splits.loc[splits["part"].isin(("train", "validation")), settings.record_id]
+    except (KeyError, TypeError, ValueError, CouldNot, Misused, pa.ArrowException) as error:
+        raise CouldNot(where, hint="dvc fetch --all-commits data/splits.parquet") from error
+    if not len(rows):
+        raise Refused(where)
+    return set(rows.astype(str))
+
+
+def _named(measure: Measure, levels: Sequence[int]) -> Measure:
+    """Without the level in the name: there is one, the finest."""
+    end = f"_{levels[0]}" if levels else ""
+    return replace(measure, name=measure.name.removesuffix(end)) if end else measure

@@ -1,0 +1,111 @@
+"""A version's quality report, as it was made by its run, with what the registry has come to know since."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, time
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from towpath_checks import quality_report
+from towpath_checks.measures.timeliness import development_days
+from towpath_checks.quality import TIMELINESS, Figure
+from towpath_checks.quality_report import QualityReport, Version
+from towpath_core.errors import Mismatch, Misused, NotFound
+from towpath_core.files import write_text
+from towpath_core.refs import ModelRef, check_name
+from towpath_registry import evidence
+from towpath_registry.governing import Desk, desk
+from towpath_registry.nouns import PROMOTED, REGISTERED, ModelVersion, Question
+
+_PLOTS = ("plots/automatic_coding.png", "plots/reliability.png")
+_START, _CANDIDATE = "the start", "candidate"
+_LEDGER = ("the ledger",)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The report, what the registry says of the version, and the pictures of its run, by name."""
+
+    report: QualityReport
+    version: Version
+    plots: Mapping[str, bytes]
+
+    def version_json(self) -> dict[str, Any]:
+        return asdict(self.version)
+
+
+def found(environ: Mapping[str, str], text: str) -> Found:
+    """The report of the version that a person named.
+
+    Raises: NotFound where its run made none, Mismatch where it is not what was signed.
+    """
+    at = desk(environ)
+    version = _version(at, text)
+    content = at.store.run_file(version, quality_report.FILE)
+    if content is None:
+        raise NotFound(f"{version.ref} has no quality report", hint="towpath run makes a version that has one")
+    signed = _signed(at, version, content)
+    report = quality_report.read(_json(content, version.ref))
+    if (report.model, report.digest) != (version.name, version.digest):
+        raise Mismatch(f"the quality report of {version.ref} is about {report.model}, {report.digest[:19]}")
+    levels = tuple(sorted(version.aliases))
+    standing = Version(version.ref, at.policy().stage_of(version.aliases), levels, signed)
+    plots = {PurePosixPath(path).stem: at.store.run_file(version, path) for path in _PLOTS}
+    pictures = {name: picture for name, picture in plots.items() if picture is not None}
+    return Found(replace(report, figures=(*report.figures, *_days(at, version, report))), standing, pictures)
+
+
+def write(found: Found, output: Path) -> None:
+    """The whole report as a page or as Markdown, by the file's name."""
+    if output.suffix == ".html":
+        write_text(output, quality_report.as_html(found.report, found.version, found.plots))
+    else:
+        write_text(output, quality_report.as_markdown(found.report, found.version))
+
+
+def _version(at: Desk, text: str) -> ModelVersion:
+    if "/" in text or "@" in text:
+        return at.store.version(ModelRef.parse(text))
+    versions = at.store.versions(check_name(text))
+    if not versions:
+        raise NotFound(f"{text} has no version", hint="towpath run (in the project's folder)")
+    return versions[0]
+
+
+def _signed(at: Desk, version: ModelVersion, content: bytes) -> str:
+    """Who vouches for the report's bytes. Raises: Mismatch where signed evidence speaks of other bytes."""
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    read = [one for one in at.evidence(version) if one.kind == evidence.QUALITY]
+    said = [(one, one.statement.inputs.get(quality_report.FILE)) for one in read if one.statement]
+    told = [(one, named) for one, named in said if named is not None]
+    if any(named != digest for _, named in told):
+        raise Mismatch(f"the quality report of {version.ref} is not the one that was signed", hint="towpath audit")
+    if not told:
+        return "Nobody has signed this report."
+    return f"Signed by {', '.join(sorted({owner for one, _ in told for owner in one.owners}))}."
+
+
+def _days(at: Desk, version: ModelVersion, report: QualityReport) -> list[Figure]:
+    """How long it took from one stage to the next, by the ledger, and from the day on which the work began."""
+    entries = at.store.ledger(version.name, Question(events=(REGISTERED, PROMOTED), version=version.version))
+    reached: dict[str, datetime] = {}
+    for entry in entries:
+        reached.setdefault(entry.level if entry.event == PROMOTED else _CANDIDATE, entry.time)
+    if report.started:
+        reached[_START] = datetime.combine(date.fromisoformat(report.started), time(), UTC)
+    levels = [level.name for level in at.policy().levels]
+    pairs = [(_START, _CANDIDATE), *((_CANDIDATE, level) for level in levels[:1])]
+    pairs += [(_START, level) for level in levels[-1:]]
+    asked = [Figure(TIMELINESS, development_days(reached, *pair), sources=_LEDGER, unit="days") for pair in pairs]
+    return [figure for figure in asked if figure.measure.name not in {f.measure.name for f in report.figures}]
+
+
+def _json(content: bytes, ref: str) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise Misused(f"the quality report of {ref} is no JSON", hint="towpath run makes a new version") from error

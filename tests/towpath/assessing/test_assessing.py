@@ -1,0 +1,183 @@
+"""What an evaluation says of a model's quality, and what it says that it does not know."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from small_project import TITLES, evaluated, records, small_project
+from towpath.stages.evaluate import evaluate
+from towpath_checks.quality_report import parts
+
+COST = {
+    "currency": "EUR",
+    "horizon_years": 4,
+    "records_per_year": 100_000,
+    "hourly_rate": 30,
+    "minutes_per_review": 1,
+    "candidate": {"development": 80_000},
+    "baseline": {"minutes_per_record": 2, "accuracy": 0.9},
+}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Of a project that declares nothing more than it must, but a domain."""
+    return evaluated(tmp_path_factory.mktemp("plain"))[1]
+
+
+@pytest.fixture(scope="module")
+def declared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Of a project that declares what a quality report wants to know."""
+    quality = {"reviewer_accuracy": 0.95, "cost": COST, "stress": "data/stress.csv", "audit_sample": "data/audit.csv"}
+    project = small_project(tmp_path_factory.mktemp("declared"), quality=quality)
+    stress = records(60).assign(text=lambda frame: frame["text"].str.split().str[0])
+    stress.to_csv(project.path("data/stress.csv"), index=False)
+    audit(project.path("data/audit.csv"))
+    evaluate(project)
+    return json.loads((project.reports / "quality.json").read_text())
+
+
+def audit(path: Path) -> None:
+    """Thirty records of each predicted code, drawn with one in ten; a fifth of 5434 is really 2314."""
+    with path.open("w", newline="") as stream:
+        out = csv.writer(stream)
+        out.writerow(["record_id", "predicted", "true", "inclusion_probability", "period"])
+        for code in TITLES:
+            for number in range(30):
+                true = "2314" if code == "5434" and number % 5 == 0 else code
+                out.writerow([f"{code}-{number}", code, true, "0.1", "2026-Q3"])
+
+
+def figures(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {row["name"]: row for row in content["figures"]}
+
+
+def annex(content: dict[str, Any], title: str) -> dict[str, Any]:
+    [found] = [one for one in content["annexes"] if one["title"] == title]
+    return found
+
+
+def test_what_the_project_asks_is_judged_and_the_present_process_stands_beside_it(plain: dict[str, Any]) -> None:
+    row = figures(plain)["accuracy_4"]
+    assert row["status"] == "meets"
+    assert row["threshold"] == {"at_least": 0.5, "at_most": None}
+    assert row["baseline"]["name"] == "baseline_accuracy_4"
+    assert figures(plain)["gain_over_baseline"]["threshold"] == {"at_least": 0.0, "at_most": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("process_accuracy", "quality.reviewer_accuracy"),
+        ("stress_accuracy", "quality.stress"),
+        ("audited_accuracy", "quality.audit_sample"),
+        ("largest_bias", "quality.audit_sample"),
+        ("cost_per_accurate_record", "quality.cost"),
+        ("sensitivity_seed", "params.yaml, alternatives"),
+    ],
+)
+def test_what_is_not_declared_is_not_assessed_and_names_the_key(plain: dict[str, Any], name: str, key: str) -> None:
+    row = figures(plain)[name]
+    assert row["value"] is None
+    assert key in row["note"]
+
+
+def test_every_figure_that_was_measured_says_what_it_can_be_recomputed_from(declared: dict[str, Any]) -> None:
+    measured = [row for row in declared["figures"] if row["value"] is not None]
+    assert len(measured) > 15
+    assert [row["name"] for row in measured if not row["sources"]] == []
+
+
+def test_the_accuracy_of_each_domain_and_the_gap_between_them_are_told(plain: dict[str, Any]) -> None:
+    assert {row[0] for row in annex(plain, "Accuracy by mode")["rows"]} == {"web", "paper"}
+    assert figures(plain)["accuracy_gap_mode"]["value"] >= 0
+    assert figures(plain)["worst_accuracy_mode"]["note"].startswith(("web", "paper"))
+
+
+def test_texts_that_are_spoilt_are_answered_worse(plain: dict[str, Any]) -> None:
+    assert figures(plain)["stress_typos_change"]["high"] < 0
+    assert "stress_missing_covariates_accuracy" not in figures(plain)
+
+
+def test_a_stress_set_is_measured_apart_from_the_test_set(declared: dict[str, Any]) -> None:
+    row = figures(declared)["stress_accuracy"]
+    assert row["n"] == 60
+    assert row["sources"] == ["data/stress.csv", "model/model.skops"]
+
+
+def test_class_totals_are_corrected_by_the_audit_sample(declared: dict[str, Any]) -> None:
+    rows = {row[0]: row for row in annex(declared, "Class totals, counted and corrected")["rows"]}
+    assert rows["5434"][1:3] == pytest.approx([300, 240])
+    assert rows["2314"][1:3] == pytest.approx([300, 360])
+    assert rows["5434"][3] > 0
+    assert figures(declared)["audited_accuracy"]["value"] == pytest.approx(84 / 90)
+    assert figures(declared)["largest_bias"]["value"] == pytest.approx(60 / 900)
+
+
+def test_a_right_answer_costs_what_the_declared_and_the_measured_come_to(declared: dict[str, Any]) -> None:
+    found = figures(declared)
+    rate, accuracy = (found[name]["value"] for name in ("automatic_coding_rate", "process_accuracy"))
+    by_hand = (80_000 / 4 + 100_000 * (1 - rate) / 60 * 30) / (100_000 * accuracy)
+    assert found["cost_per_accurate_record"]["value"] == pytest.approx(by_hand)
+    assert found["cost_per_accurate_record"]["baseline"]["value"] == pytest.approx(100_000 / 90_000)
+    assert found["cost_per_accurate_record"]["low"] < by_hand < found["cost_per_accurate_record"]["high"]
+
+
+def test_the_process_lies_between_the_machine_and_the_reviewers(declared: dict[str, Any]) -> None:
+    found = figures(declared)
+    ends = sorted([found["accuracy_automatic"]["value"], 0.95])
+    assert ends[0] <= found["process_accuracy"]["value"] <= ends[1]
+
+
+def test_a_threshold_that_moves_the_published_shares_is_told(plain: dict[str, Any]) -> None:
+    row = figures(plain)["sensitivity_threshold"]
+    assert row["threshold"] == {"at_least": None, "at_most": 0.01}
+    assert row["status"] in ("meets", "fails")
+
+
+def test_explanations_hold_words_of_many_records_and_the_made_up_example_only(plain: dict[str, Any]) -> None:
+    assert figures(plain)["permutation_importance_text"]["low"] > 0
+    words = {row[0] for row in annex(plain, "Words that carry the answer")["rows"]}
+    assert words <= {word for title in TITLES.values() for word in title.split()} | {"a", "b"}
+    assert len(annex(plain, "Why the examples got their answers")["rows"]) == 1
+
+
+def test_no_text_of_a_record_stands_in_the_report(declared: dict[str, Any]) -> None:
+    told = json.dumps(declared)
+    assert not [text for text in records()["text"] if text in told]
+
+
+def test_what_is_written_is_read_again(declared: dict[str, Any]) -> None:
+    found, annexes = parts(json.loads(json.dumps(declared)))
+    assert len(found) == len(declared["figures"])
+    assert len(annexes) == len(declared["annexes"])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "has no rows"),
+        ("record_id,predicted\n1,2\n", "no column true, inclusion_probability"),
+        ("record_id,predicted,true,inclusion_probability\n1,5434,,0.1\n", "line 2: true is empty"),
+        ("record_id,predicted,true,inclusion_probability\n1,5434,5434,0\n", "above 0 and up to 1"),
+        ("record_id,predicted,true,inclusion_probability\n1,5434,5434,nan\n", "above 0 and up to 1"),
+        (
+            "record_id,predicted,true,inclusion_probability\n1,5434,5434,0.1\n1,5434,5434,0.1\n",
+            "a record_id stands twice",
+        ),
+        (None, "there is no file data/audit.csv"),
+    ],
+)
+def test_an_audit_sample_that_is_none_is_not_assessed_and_says_why(tmp_path: Path, text: str | None, told: str) -> None:
+    project = small_project(tmp_path, quality={"audit_sample": "data/audit.csv"})
+    if text is not None:
+        project.path("data/audit.csv").write_text(text)
+    evaluate(project)
+    row = figures(json.loads((project.reports / "quality.json").read_text()))["audited_accuracy"]
+    assert row["value"] is None
+    assert told in row["note"]
