@@ -64,6 +64,34 @@ def test_a_password_in_the_command_is_refused_and_not_repeated(towpath: Towpath,
     assert "s3cret" not in told
 
 
+@pytest.mark.parametrize("told", ["gs://models", "s3://", "s3://UPPER", "s3://models?x=1"])
+def test_another_kind_of_place_for_files_is_asked_wrongly(towpath: Towpath, told: str) -> None:
+    answer = towpath("server", "--artifacts", told, "--check", code=2).err
+    assert "s3://bucket/prefix" in answer
+
+
+def test_a_key_in_the_place_for_files_is_refused_and_not_repeated(towpath: Towpath) -> None:
+    told = towpath("server", "--artifacts", "s3://AKIA:s3cret@models/a", "--check", code=2).err
+    assert "a password in a command is seen by everybody" in told
+    assert "AWS_SECRET_ACCESS_KEY" in told
+    assert "s3cret" not in told
+
+
+def test_an_object_store_that_does_not_answer_is_said_before_the_start(towpath: Towpath) -> None:
+    env = {
+        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{free_port()}",
+        "AWS_ACCESS_KEY_ID": "towpath",
+        "AWS_SECRET_ACCESS_KEY": "s3cret",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
+    for options in (("--check",), ()):
+        port = str(free_port())
+        told = towpath("server", "--artifacts", "s3://models/a", "--port", port, *options, env=env, code=3)
+        assert "opening s3://models/a: the object store does not answer" in told.err
+        assert "AWS_ENDPOINT_URL_S3" in told.err
+        assert "s3cret" not in told.out + told.err
+
+
 @pytest.mark.parametrize("address", ["mysql://u@h/x", "sqlite://", "sqlite:///", "http://h", "x", "postgres://u@h/x"])
 def test_another_kind_of_database_is_asked_wrongly(towpath: Towpath, address: str) -> None:
     assert "SQLite or in PostgreSQL" in towpath("server", "--database", address, "--check", code=2).err
