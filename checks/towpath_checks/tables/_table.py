@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _NUMBER = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
+_REAL = ("FLOAT", "DOUBLE")
 _VIEW = "numbered"
 
 
@@ -187,7 +188,11 @@ class Table:
 
 def _present(name: str, kind: str) -> str:
     column = quoted(name)
-    return f"{column} IS NOT NULL" + (f" AND NOT isnan({column})" if kind in ("FLOAT", "DOUBLE") else "")
+    return (
+        f"(CASE WHEN isnan({column}) THEN NULL ELSE {column} END) IS NOT NULL"
+        if kind in _REAL
+        else f"{column} IS NOT NULL"
+    )
 
 
 def _as_number(name: str) -> str:
@@ -202,7 +207,7 @@ def _odd(name: str, kind: str) -> str:
     column = quoted(name)
     if kind == "VARCHAR":
         return f"({column} IS NOT NULL AND ({_as_number(name)}) IS NULL)"
-    if kind in ("FLOAT", "DOUBLE"):
+    if kind in _REAL:
         return f"isinf({column})"
     numeric = kind.startswith("DECIMAL") or kind.endswith("INT") or kind in ("INTEGER", "UINTEGER", "BOOLEAN")
     return "false" if numeric else f"{column} IS NOT NULL"

@@ -56,10 +56,13 @@ class CsvFile:
 
         names = self.header()
         with self._read() as stream:
+            counted = _Quotes(stream)
             try:
-                copied(connection, _cells(stream, names))
+                copied(connection, _cells(counted, names))
             except pa.ArrowInvalid:  # what it says may quote the data
                 raise Refused(self.diagnosis()) from None
+        if counted.quotes % 2:  # Arrow takes the end of the file for the end of a cell
+            self._refuse_open_quote()
         return RECORDS
 
     def schema(self, connection: duckdb.DuckDBPyConnection, item: str) -> Any:
@@ -78,6 +81,17 @@ class CsvFile:
             return error.message
         return _RAGGED
 
+    def _refuse_open_quote(self) -> None:
+        with self._read() as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as lines:
+            csv.field_size_limit(_BLOCK)
+            try:
+                for _ in csv.reader(lines, strict=True):
+                    pass
+            except csv.Error:
+                raise Refused(
+                    "a quotation mark is not closed: the file is cut off, or its quotes are not CSV"
+                ) from None
+
     @contextmanager
     def _read(self) -> Iterator[IO[bytes]]:
         """Its bytes, uncompressed. Raises: Refused with the cause named."""
@@ -91,7 +105,24 @@ class CsvFile:
                 raise Refused(_BAD_GZIP) from None
 
 
-def _cells(stream: IO[bytes], names: Sequence[str]) -> Any:
+class _Quotes(io.RawIOBase):
+    """The bytes of another stream, and how many quotation marks went by."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__()
+        self._stream = stream
+        self.quotes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        found = self._stream.read(size)
+        self.quotes += found.count(b'"')
+        return found
+
+
+def _cells(stream: io.RawIOBase, names: Sequence[str]) -> Any:
     """A pyarrow RecordBatchReader of texts. Lines without anything are left out, as pandas does."""
     import pyarrow as pa
     import pyarrow.csv as pc
