@@ -18,6 +18,7 @@ from towpath_checks.measures._common import (
     scores,
     text_labels,
 )
+from towpath_checks.measures._intervals import wilson
 from towpath_core.errors import Refused
 
 BINS = 15
@@ -26,22 +27,32 @@ _CHUNK = 4_000_000  # records drawn at once: bounds the memory
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """The records with a top probability above `low` up to `high`: how sure the model was, how often it was right."""
+    """The records with a top probability above `low` up to `high`: how sure the model was, how often it was right.
+
+    `accuracy_low` and `accuracy_high` are the ends of the accuracy's interval, Wilson 1927.
+    """
 
     low: float
     high: float
     n: int
     confidence: float | None
     accuracy: float | None
+    accuracy_low: float | None = None
+    accuracy_high: float | None = None
 
 
-def reliability(top: npt.ArrayLike, right: npt.ArrayLike, bins: int = BINS) -> list[ReliabilityBin]:
+def reliability(
+    top: npt.ArrayLike, right: npt.ArrayLike, bins: int = BINS, *, confidence: float = 0.95
+) -> list[ReliabilityBin]:
     """`bins` of equal width over (0, 1], the empty ones too; top (n,) probability of the answer, right (n,) bool."""
-    n, confidence, accuracy = _bins(top, right, bins)
+    check_share(confidence, "the confidence")
+    n, sure, accuracy = _bins(top, right, bins)
     edges = np.linspace(0, 1, bins + 1)
     return [
-        ReliabilityBin(float(low), float(high), int(k), float(c) if k else None, float(a) if k else None)
-        for low, high, k, c, a in zip(edges[:-1], edges[1:], n, confidence, accuracy, strict=True)
+        ReliabilityBin(float(low), float(high), int(k), float(c), float(a), *wilson(float(a * k), int(k), confidence))
+        if k
+        else ReliabilityBin(float(low), float(high), 0, None, None)
+        for low, high, k, c, a in zip(edges[:-1], edges[1:], n, sure, accuracy, strict=True)
     ]
 
 

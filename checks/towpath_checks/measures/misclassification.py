@@ -9,9 +9,23 @@ from math import inf, sqrt
 import numpy as np
 import numpy.typing as npt
 
-from towpath_checks.measures._common import Counts, Flags, Floats, Measure, check_share, flags, paired, text_labels
+from towpath_checks.measures._common import (
+    Counts,
+    Flags,
+    Floats,
+    Labels,
+    Measure,
+    check_share,
+    flags,
+    paired,
+    text_labels,
+)
 from towpath_checks.measures._intervals import ratio, wilson
 from towpath_core.errors import Refused
+
+MERGED = "(classes of few audited records)"
+EXPECTED = 5
+_FEW = "not assessable: too few of the audited records were given this class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +47,15 @@ class ClassTotal:
 
 @dataclass(frozen=True, slots=True)
 class CorrectedTotals:
-    """All classes in the order of their codes, of `records` (or an area) in all, from `audited` records."""
+    """All classes in the order of their codes, of `records` (or an area) in all, from `audited` records.
+
+    `merged` are the classes that were taken together, as each had too few audited records.
+    """
 
     classes: tuple[ClassTotal, ...]
     records: float
     audited: int
+    merged: tuple[str, ...] = ()
 
     def of(self, code: str) -> ClassTotal:
         """Raise Refused for a class that neither the answers nor the audit know."""
@@ -64,7 +82,10 @@ def corrected_totals(
     mixture of classes that has shifted since makes it wrong (Meertens et al. 2021). p_hk is the share of k among the
     audited records of h.
 
-    `inclusion` (m,): the probability with which each was drawn. None: within a class all had the same, n_h / N_h.
+    `inclusion` (m,): the probability with which each was drawn; every record of the whole had one above 0. With it,
+    where a class has fewer than two audited records, all of which fewer than EXPECTED were to be expected are taken
+    together as one stratum (collapsed strata, Cochran 1977, section 5A.12). None: within a class all had the same,
+    n_h / N_h, and a class of fewer than two is refused.
     `finite`: the whole is a number of records, of which the audited are known for sure; False: an area.
 
     Kloos et al. 2020 (calibration estimator) and Olofsson et al. 2014, equations 9 to 11 (error-adjusted area) are this
@@ -74,15 +95,18 @@ def corrected_totals(
     Wilson's of the strata, put together by MOVER (Zou and Donner 2008). `users` and `producers`: Olofsson et al. 2014,
     equations 2 and 3, the interval of the second by MOVER for a ratio (Donner and Zou 2012).
 
-    Raises: Refused where a class of `sizes` has fewer than two audited records (and is not audited whole), or the
-    sample knows a class that `sizes` does not: merge classes, or audit more.
+    Raises: Refused where a class of `sizes`, or those taken together, have fewer than two audited records (and are not
+    audited whole), or the sample has an answer that `sizes` does not: merge classes, or audit more.
     """
     check_share(confidence, "the confidence")
     audit = _Audit.of(sizes, predicted, reference, inclusion, finite)
+    counted = {str(name): float(size) for name, size in sizes.items() if size > 0}
+    merged = tuple(sorted(set(counted) - set(audit.strata)))
     return CorrectedTotals(
-        tuple(audit.row(code, confidence) for code in sorted({*audit.strata, *audit.classes})),
+        tuple(audit.row(code, counted.get(code, 0.0), confidence) for code in sorted({*counted, *audit.classes})),
         audit.whole,
         audit.n,
+        merged,
     )
 
 
@@ -162,6 +186,9 @@ class _Audit:
         finite: bool,
     ) -> _Audit:
         drawn, found = paired(predicted, reference)
+        stratum_sizes(sizes)
+        if inclusion is not None:
+            sizes, drawn = _together(sizes, drawn, _probabilities(inclusion, len(drawn)))
         strata, whole = stratum_sizes(sizes)
         place = _placed(drawn, strata)
         n = np.bincount(place, minlength=len(strata))
@@ -179,10 +206,9 @@ class _Audit:
         worth = np.divide(total**2, unknown, out=np.full(len(total), np.inf), where=unknown > 0)
         return cls(strata, whole, n, worth, names.tolist(), h, k, hits, share, variance)
 
-    def row(self, code: str, confidence: float) -> ClassTotal:
+    def row(self, code: str, naive: float, confidence: float) -> ClassTotal:
         own = np.array([name == code for name in self.strata])
         total = self.estimate(code, own | True, confidence)
-        naive = float(self.sizes[own].sum())
         note = f"{total.hits} audited records are of this class"
         return ClassTotal(
             code,
@@ -190,8 +216,8 @@ class _Audit:
             Measure("corrected_total", *total.ends, self.n, note),
             total.error,
             Measure("bias_of_total", naive - total.value, naive - total.high, naive - total.low, self.n, note),
-            self._users(code, own, confidence),
-            self._producers(code, own, confidence),
+            self._users(code, own, naive, confidence),
+            self._producers(code, own, naive, confidence),
         )
 
     def estimate(self, code: str, among: Flags, confidence: float) -> _Estimate:
@@ -229,18 +255,19 @@ class _Audit:
         whole = float(size.sum())
         return whole * wilson(0, whole**2 / spread, confidence)[1] if spread else 0.0
 
-    def _users(self, code: str, own: Flags, confidence: float) -> Measure:
+    def _users(self, code: str, own: Flags, naive: float, confidence: float) -> Measure:
         if not own.any():
-            return Measure("users_accuracy", None, None, None, 0, "no record was given this class")
+            return Measure("users_accuracy", None, None, None, 0, _FEW if naive else "no record was given this class")
         right = self.estimate(code, own, confidence)
         size, n = float(self.sizes[own].sum()), int(self.audited[own].sum())
         return Measure("users_accuracy", *right.share_of(size), n)
 
-    def _producers(self, code: str, own: Flags, confidence: float) -> Measure:
+    def _producers(self, code: str, own: Flags, naive: float, confidence: float) -> Measure:
         found, missed = (self.estimate(code, among, confidence) for among in (own, ~own))
         n = found.hits + missed.hits
-        if not n:
-            return Measure("producers_accuracy", None, None, None, 0, "no audited record is of this class")
+        if not n or (naive and not own.any()):
+            why = _FEW if n else "no audited record is of this class"
+            return Measure("producers_accuracy", None, None, None, n, why)
         low, high = (1.0 if end == inf else end / (1 + end) for end in ratio(found.ends, missed.ends))
         return Measure("producers_accuracy", found.value / (found.value + missed.value), low, high, n)
 
@@ -256,7 +283,29 @@ def stratum_sizes(sizes: Mapping[str, float]) -> tuple[list[str], Floats]:
     return [name for name, keep in zip(strata, kept, strict=True) if keep], whole[kept]
 
 
-def _placed(drawn: npt.NDArray[np.str_], strata: list[str]) -> Counts:
+def _together(sizes: Mapping[str, float], drawn: Labels, chances: Floats) -> tuple[Mapping[str, float], Labels]:
+    """Both with MERGED in place of the classes of which fewer than EXPECTED audited records were to be expected.
+
+    What was found does not decide, as far as it can: classes picked because few were found would bias the rest.
+    """
+    names, place, n = np.unique(drawn, return_inverse=True, return_counts=True)
+    rate = n / np.bincount(place, 1 / chances)
+    audited = {str(name): (int(k), float(r)) for name, k, r in zip(names, n, rate, strict=True)}
+
+    def scarce(name: str, size: float) -> bool:
+        found, share = audited.get(name, (0, 0.0))
+        return (found < 2 or share * size < EXPECTED) and found < size
+
+    few = [name for name, size in sizes.items() if size > 0 and scarce(name, size)]
+    if not few or not any(audited.get(name, (0, 0.0))[0] < 2 for name in few):
+        return sizes, drawn
+    placed = drawn.astype(np.dtypes.StrDType(max(drawn.itemsize // 4, len(MERGED))))
+    placed[np.isin(drawn, few)] = MERGED
+    merged = {name: size for name, size in sizes.items() if name not in few}
+    return {**merged, MERGED: sum(sizes[name] for name in few)}, placed
+
+
+def _placed(drawn: Labels, strata: list[str]) -> Counts:
     names = np.array(strata)
     place = np.minimum(np.searchsorted(names, drawn), len(names) - 1)
     if strays := sorted(set(drawn[names[place] != drawn].tolist())):
@@ -280,8 +329,12 @@ def _enough(strata: list[str], whole: Floats, n: Counts, finite: bool) -> None:
 def _chances(inclusion: npt.ArrayLike | None, place: Counts, n: Counts, whole: Floats, finite: bool) -> Floats:
     if inclusion is None:
         return (n / whole)[place] if finite else np.ones(len(place))
+    return _probabilities(inclusion, len(place))
+
+
+def _probabilities(inclusion: npt.ArrayLike, n: int) -> Floats:
     chances = np.asarray(inclusion)
-    right = chances.shape == place.shape and chances.dtype.kind in "fiu"
+    right = chances.shape == (n,) and chances.dtype.kind in "fiu"
     if not right or not (np.isfinite(chances).all() and (chances > 0).all() and (chances <= 1).all()):
         raise Refused("inclusion probabilities are not more than 0 and at most 1 for each audited record")
     return chances.astype(np.float64)

@@ -35,6 +35,15 @@ def test_the_ends_of_the_scale_have_a_bin_and_empty_bins_say_so() -> None:
     assert (bins[7].n, bins[7].confidence, bins[7].accuracy) == (0, None, None)
 
 
+def test_each_bin_has_an_interval_and_the_confidence_of_a_calibrated_model_lies_in_most() -> None:
+    random = np.random.default_rng(1)
+    top = random.random(3000)
+    bins = reliability(top, random.random(3000) < top)
+    ends = np.array([(b.accuracy_low, b.confidence, b.accuracy_high) for b in bins], dtype=float)
+    assert ((ends[:, 0] <= ends[:, 1]) & (ends[:, 1] <= ends[:, 2])).sum() >= 13
+    assert (reliability([0.5], [True])[0].accuracy_low, reliability([0.5], [True])[0].accuracy_high) == (None, None)
+
+
 def test_a_probability_beyond_one_is_refused() -> None:
     with pytest.raises(Refused, match="outside 0 to 1"):
         expected_calibration_error([1.2], [True])

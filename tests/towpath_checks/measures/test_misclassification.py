@@ -146,6 +146,46 @@ def test_a_sample_that_cannot_carry_the_totals_is_refused(sizes: dict[str, float
         corrected_totals(sizes, said, ["1"] * len(said))
 
 
+def test_many_rare_classes_are_taken_together_where_the_probabilities_are_known() -> None:
+    """60 classes, most of them rare, and one sample of 400 records of all: no class is left out, none is biased."""
+    random, draws = np.random.default_rng(6), 150
+    names = np.array([f"{i:02d}" for i in range(60)])
+    true = np.sort((3000 / (1 + np.arange(60))).astype(int))[::-1]
+    truth = np.repeat(names, true)
+    said = np.where(random.random(len(truth)) < 0.15, random.choice(names[:20], len(truth)), truth)
+    sizes = {name: int((said == name).sum()) for name in names}
+    chance = 400 / len(truth)
+    totals, held = np.zeros((draws, 60)), np.zeros((draws, 60))
+    for draw in range(draws):
+        rows = random.choice(len(truth), 400, replace=False)
+        got = corrected_totals(sizes, said[rows], truth[rows], inclusion=np.full(400, chance))
+        assert len(got.merged) > 3
+        for i, row in enumerate(got.classes):
+            assert row.total.value is not None
+            assert row.total.low is not None
+            assert row.total.high is not None
+            totals[draw, i] = row.total.value
+            held[draw, i] = row.total.low <= true[i] <= row.total.high
+    bias = np.abs(totals.mean(axis=0) - true) / (totals.std(axis=0) / np.sqrt(draws))
+    assert (bias < 2).mean() > 0.9, bias
+    assert held.mean() > 0.94, held.mean()
+    assert 0.92 <= held[:, :10].mean() <= 0.98, held.mean(axis=0)
+
+
+def test_a_class_that_was_merged_has_a_total_and_says_why_it_has_no_accuracy() -> None:
+    got = corrected_totals(
+        {"1": 50, "2": 30, "3": 20}, ["1"] * 8 + ["2"] + ["3"], ["1"] * 8 + ["2"] * 2, inclusion=[0.1] * 10
+    )
+    assert got.merged == ("2", "3")
+    row = got.of("2")
+    assert (row.naive, row.total.value) == (30, 50)
+    assert (
+        row.users.note == row.producers.note == "not assessable: too few of the audited records were given this class"
+    )
+    with pytest.raises(Refused, match="classes of few audited records"):
+        corrected_totals({"1": 50, "2": 30}, ["1"] * 8 + ["2"], ["1"] * 9, inclusion=[0.1] * 9)
+
+
 @pytest.mark.parametrize("chance", [[0.5, 0.5], [0.0] * 5, [1.5] * 5, [float("nan")] * 5])
 def test_inclusion_probabilities_that_are_none_are_refused(chance: list[float]) -> None:
     with pytest.raises(Refused, match="inclusion probabilities"):
