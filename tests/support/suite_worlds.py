@@ -254,7 +254,7 @@ def _of_table(draw: st.DrawFn) -> tuple[str, Json]:
 def _conditions(draw: st.DrawFn) -> Json:
     if draw(st.integers(0, 3)):
         return {}
-    name = draw(st.sampled_from(["c_int", "c_float", "c_str", "c_date", "c_str2"]))
+    name = draw(st.sampled_from(["c_int", "c_float", "c_str", "c_date", "c_str2", "c_ts", "c_ns"]))
     column, value = {"name": name}, draw(_written(name))
     operator, listing = draw(st.sampled_from(["==", "!=", ">", "<="])), draw(st.sampled_from(["IN", "NOT_IN"]))
     compared = {"type": "comparison", "column": column, "operator": operator, "parameter": value}

@@ -1,7 +1,8 @@
 """One number (or date) for a whole column, and whether it lies between two bounds.
 
 pandas adds in another order than DuckDB, so a sum, a mean and a standard deviation of real numbers are refused where a
-bound is so near that rounding might decide; those of whole numbers are exact.
+bound is so near that rounding might decide; those of whole numbers are exact. Of decimals Great Expectations itself has
+none.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def stdev(draft: Draft) -> Finish:
 
 def median(draft: Draft) -> Finish:
     """expect_column_median_to_be_between; the mean of the two middle values."""
-    column, span, present = _number(draft)
+    column, span, present = _number(draft, Family.DECIMAL)
     count, where = draft.count(present), draft.within(present)
 
     def middle(read: Read) -> float | None:
@@ -162,8 +163,8 @@ def _rounded(span: Range, value: Callable[[Read], float | None], tolerance: Call
     return finish
 
 
-def _number(draft: Draft) -> tuple[Column, Range, str]:
-    column = draft.one_of(*NUMBERS)
+def _number(draft: Draft, *more: Family) -> tuple[Column, Range, str]:
+    column = draft.one_of(*NUMBERS, *more)
     span = numbers(draft)
     draft.small(column)
     draft.finite(column)

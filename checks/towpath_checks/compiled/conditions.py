@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from towpath_checks.compiled import literals
 from towpath_checks.compiled._nouns import Refuse
+from towpath_checks.compiled.bounds import ticks
 from towpath_checks.compiled.columns import NUMBERS, Column, Family
 from towpath_checks.compiled.draft import Draft
 
@@ -20,6 +22,7 @@ _VALUE = (
     r"""(?P<op>==|!=|<=|>=|<|>)\s*(?:(?P<quote>["'])(?P<text>[^"'\\]*)(?P=quote)|(?P<number>-?\d{1,15}(?:\.\d+)?))"""
 )
 _OWN = re.compile(rf"""\s*col\(\s*["'](?P<name>[^"']+)["']\s*\)\s*(?:(?P<there>\.notnull\(\))|{_VALUE})\s*""")
+_AND = re.compile(r"and\b")
 _QUERY = re.compile(rf"\s*(?P<name>[A-Za-z_]\w*)\s*(?:(?P<there>\.notnull\(\))|{_VALUE})\s*")
 
 
@@ -37,12 +40,27 @@ def compile_condition(draft: Draft) -> str:
 
 
 def _of_text(asked: str, parser: object) -> Mapping[str, Any]:
-    pattern = {"great_expectations": _OWN, "great_expectations__experimental__": _OWN, "pandas": _QUERY}.get(
-        str(parser)
-    )
-    said = pattern.fullmatch(asked) if pattern else None
-    if said is None:
-        raise Refuse("a row condition in pandas' query language")
+    if parser == "pandas":
+        return {"type": "and", "conditions": [_said(one) for one in _conjuncts(asked)]}
+    own = _OWN.fullmatch(asked) if parser in ("great_expectations", "great_expectations__experimental__") else None
+    if own is None:
+        raise Refuse("a row condition that is not known")
+    return _said(own)
+
+
+def _conjuncts(asked: str) -> Iterator[re.Match[str]]:
+    """The plain comparisons that a pandas query joins by `and`."""
+    at = 0
+    while said := _QUERY.match(asked, at):
+        yield said
+        if said.end() == len(asked):
+            return
+        joined = _AND.match(asked, said.end())
+        at = joined.end() if joined else len(asked)
+    raise Refuse("a row condition in pandas' query language")
+
+
+def _said(said: re.Match[str]) -> Mapping[str, Any]:
     column = {"name": said["name"]}
     if said["there"]:
         return {"type": "nullity", "column": column, "is_null": False}
@@ -79,6 +97,8 @@ def _column(draft: Draft, asked: Mapping[str, Any]) -> Column:
 
 def _comparison(draft: Draft, column: Column, operator: object, parameter: Any) -> str:
     draft.small(column)
+    if column.family is Family.MOMENT:
+        return _moment(draft, column, operator, parameter)
     if operator in ("IN", "NOT_IN"):
         if not isinstance(parameter, list) or not parameter:
             raise Refuse("a row condition with an empty list")
@@ -90,6 +110,19 @@ def _comparison(draft: Draft, column: Column, operator: object, parameter: Any) 
         raise Refuse("a row condition on the order of texts")
     missing = "true" if operator == "!=" else "false"
     return f"coalesce({column.sql} {_OPERATORS[operator]} {_literal(column, parameter)}, {missing})"
+
+
+def _moment(draft: Draft, column: Column, operator: object, parameter: Any) -> str:
+    """A timestamp without a zone beside a text, which pandas reads as a timestamp there."""
+    plain = isinstance(parameter, str) and len(parameter) in (10, 19) and not column.zone
+    if operator not in ("<", "<=", ">", ">=") or not plain:  # for equality pandas compares with the text
+        raise Refuse("a row condition on timestamps that is no order beside a date")
+    try:
+        moment = datetime.fromisoformat(parameter)
+    except ValueError:
+        raise Refuse("a row condition on timestamps that is no order beside a date") from None
+    draft.finite(column)
+    return f"coalesce({column.ticks} {operator} {ticks(moment, column)}, false)"
 
 
 def _literal(column: Column, value: object) -> str:

@@ -25,7 +25,6 @@ _NOT = {
     sc.CATEGORY_NOT_WORD: sc.CATEGORY_WORD,
 }
 _AT_START = (sc.AT_BEGINNING, sc.AT_BEGINNING_STRING)
-_END = "\0"  # stands for `$` until it is known to be the last of all
 _PLAIN = sc.SRE_FLAG_UNICODE | sc.SRE_FLAG_DOTALL | sc.SRE_FLAG_IGNORECASE
 
 
@@ -52,7 +51,7 @@ def translate(pattern: object) -> Pattern:
     tree = _parsed(pattern)
     folded, nodes = bool(tree.state.flags & sc.SRE_FLAG_IGNORECASE), list(_nodes(tree))
     try:
-        said = _whole(tree)
+        said = _sequence(tree, bool(tree.state.flags & sc.SRE_FLAG_DOTALL), last=True) or "(?:)"
     except Refuse:
         if not _is_python(nodes):
             raise
@@ -76,20 +75,14 @@ def _parsed(pattern: str) -> Any:
     return tree
 
 
-def _whole(tree: Any) -> str:
-    said = _sequence(tree, bool(tree.state.flags & sc.SRE_FLAG_DOTALL))
-    if _END not in said:
-        return said
-    if said.count(_END) > 1 or not said.endswith(_END):
-        raise Refuse("a regular expression with $ within it")
-    return said.removesuffix(_END) + r"\n?\z"
+def _sequence(tree: Iterable[tuple[Any, Any]], dotall: bool, last: bool) -> str:
+    """`last`: nothing comes after it, so that the newline before the end may be taken in."""
+    nodes = list(tree)
+    final = len(nodes) - 1
+    return "".join(_node(*node, dotall, last and place == final) for place, node in enumerate(nodes))
 
 
-def _sequence(tree: Iterable[tuple[Any, Any]], dotall: bool) -> str:
-    return "".join(_node(operation, value, dotall) for operation, value in tree)
-
-
-def _node(operation: Any, value: Any, dotall: bool) -> str:
+def _node(operation: Any, value: Any, dotall: bool, last: bool) -> str:
     if operation is sc.LITERAL:
         return _letter(value)
     if operation is sc.NOT_LITERAL:
@@ -99,37 +92,38 @@ def _node(operation: Any, value: Any, dotall: bool) -> str:
     if operation is sc.IN:
         return _class(value)
     if operation is sc.BRANCH:
-        return "(?:" + "|".join(_sequence(branch, dotall) for branch in value[1]) + ")"
+        return "(?:" + "|".join(_sequence(branch, dotall, last) for branch in value[1]) + ")"
     if operation is sc.AT:
-        return _place(value)
-    return _group(operation, value, dotall)
+        return _place(value, last)
+    return _group(operation, value, dotall, last)
 
 
-def _group(operation: Any, value: Any, dotall: bool) -> str:
+def _group(operation: Any, value: Any, dotall: bool, last: bool) -> str:
     if operation is sc.SUBPATTERN:
         _, added, removed, inner = value
         if added or removed:
             raise Refuse("a regular expression with flags inside")
-        return f"(?:{_sequence(inner, dotall)})"
+        return f"(?:{_sequence(inner, dotall, last)})"
     if operation in (sc.MAX_REPEAT, sc.MIN_REPEAT):
         low, high, inner = value
         if low > 1000 or (high is not sc.MAXREPEAT and high > 1000):
             raise Refuse("a regular expression that repeats more than 1,000 times")
-        return f"(?:{_sequence(inner, dotall)}){{{low},{'' if high is sc.MAXREPEAT else high}}}"
+        times = f"{{{low},{'' if high is sc.MAXREPEAT else high}}}"
+        return f"(?:{_sequence(inner, dotall, last=False)}){times}"
     raise Refuse(f"a regular expression with {_WORDS.get(operation, 'what RE2 does not know')}")
 
 
 _WORDS = {sc.ASSERT: "a look-around", sc.ASSERT_NOT: "a look-around", sc.GROUPREF: "a back-reference"}
 
 
-def _place(value: Any) -> str:
+def _place(value: Any, last: bool) -> str:
     if value in _AT_START:
         return r"\A"
     if value is sc.AT_END_STRING:
         return r"\z"
-    if value is sc.AT_END:
-        return _END
-    raise Refuse("a regular expression with the edge of a word")
+    if value is sc.AT_END and last:
+        return r"\n?\z"
+    raise Refuse("a regular expression with the edge of a word, or with $ within it")
 
 
 def _class(items: Any) -> str:
