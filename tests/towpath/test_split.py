@@ -119,7 +119,7 @@ def test_how_many_were_left_out_is_told_and_no_record(tmp_path: Path, capsys: py
 def test_a_group_that_is_divided_is_refused_and_the_way_out_is_told(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"the split leaks: leakage_by_group: \d+ groups") as refused:
         split(make(tmp_path, COLUMNS))
-    assert "split.kind: grouped" in refused.value.hint
+    assert refused.value.hint == "params.yaml, split.kind: grouped"
     assert "e1" not in refused.value.message
 
 
@@ -129,6 +129,11 @@ def test_a_finding_about_groups_and_time_goes_with_the_evidence(tmp_path: Path) 
     found = {f["gate"]: f for f in json.loads((project.reports / "leakage.json").read_text())["others"]}
     assert found["leakage_by_group"]["passed"] is False
     assert (found["leakage_by_time"]["passed"], found["leakage_by_time"]["severity"]) == (True, "error")
+
+
+def test_a_group_that_cannot_be_read_is_not_taken_as_undivided(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="leakage_by_group: not assessed: the records have no column house"):
+        split(make(tmp_path, {"group": "house"}))
 
 
 def test_what_the_split_was_checked_for_goes_into_the_evidence_of_the_version(tmp_path: Path) -> None:

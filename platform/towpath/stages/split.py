@@ -48,10 +48,16 @@ def split(project: Project) -> None:
     sys.stderr.write(_told(holdout, table["part"]))
     findings = [_as_asked(finding, holdout) for finding in checking.leakage(project, everything)]
     write_json(project.reports / "leakage.json", _report(findings))
-    leaks = [f"{f.gate}: {f.got}" for f in findings if f.severity == "error" and not f.passed]
-    if leaks:
-        hint = "params.yaml, split.kind: grouped or temporal holds out whole groups or the latest periods"
-        raise Refused(f"the split leaks: {'; '.join(leaks)}", hint=hint)
+    if leaks := [finding for finding in findings if finding.severity == "error" and not finding.passed]:
+        raise Refused(f"the split leaks: {'; '.join(f'{f.gate}: {f.got}' for f in leaks)}", hint=_way_out(leaks))
+
+
+def _way_out(leaks: list[Finding]) -> str:
+    if any(finding.passed is None for finding in leaks):
+        return "mend towpath.yaml, data, or src/…/prepare.py"
+    ways = {"leakage_by_group": "grouped", "leakage_by_time": "temporal"}
+    kinds = [ways[finding.gate] for finding in leaks if finding.gate in ways]
+    return f"params.yaml, split.kind: {' or '.join(kinds)}" if kinds else ""
 
 
 def _units(project: Project, holdout: Holdout, records: pd.DataFrame) -> pd.Series[Any] | None:
