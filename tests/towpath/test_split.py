@@ -11,32 +11,14 @@ import pandas as pd
 import pytest
 import yaml
 
+from small_project import SETTINGS, TITLES
 from towpath import project as projects
 from towpath import running
 from towpath.project import Project
 from towpath.stages.split import split
 from towpath_core.errors import Misused, Refused
 
-CODES = ["0111", "0222", "9330"]
-SETTINGS: dict[str, Any] = {
-    "schema": 1,
-    "name": "occupation-coder",
-    "task": "coding",
-    "title": "Occupations",
-    "owners": {},
-    "scope": {},
-    "data": {
-        "raw": "data/raw.csv.gz",
-        "inputs": [{"name": "text", "type": "string"}],
-        "target": "code",
-        "wave": "wave",
-        "train_waves": ["base"],
-    },
-    "nomenclature": {"name": "SOC", "version": "2010", "file": "nomenclature/soc.csv"},
-    "threshold": {"target": 0.9},
-    "limits": {"accuracy_4": {"at_least": 0.5}},
-    "examples": [{"text": "baker"}],
-}
+CODES = list(TITLES)
 COLUMNS = {"group": "enterprise", "period": "quarter", "block": "cell"}
 
 
@@ -49,6 +31,7 @@ def records(n: int = 400) -> pd.DataFrame:
             "code": [CODES[i % 3] for i in range(n)],
             "wave": ["base"] * (n - 20) + ["2016"] * 20,
             "enterprise": [f"e{i % 40}" for i in range(n)],
+            "mode": "web",
             "quarter": [f"{2020 + i * 2 // n}-Q{i * 8 // n % 4 + 1}" for i in range(n)],
             "cell": [f"c{i % 20}" for i in range(n)],
         }
@@ -58,13 +41,13 @@ def records(n: int = 400) -> pd.DataFrame:
 def make(
     folder: Path, columns: dict[str, str] | None = None, rules: dict[str, Any] | None = None, **how: Any
 ) -> Project:
-    for name in ("data", "nomenclature", "reports"):
+    for name in ("data", "reports"):
         (folder / name).mkdir(exist_ok=True)
     data = {**SETTINGS["data"], **(columns or {})}
     settings = {**SETTINGS, "data": data, "checks": {"rules": rules or {}}}
-    (folder / "towpath.yaml").write_text(yaml.safe_dump(settings))
+    (folder / "towpath.yaml").write_text(json.dumps(settings))
     (folder / "params.yaml").write_text(yaml.safe_dump({"split": {"seed": 1, "test": 0.2, "validation": 0.1, **how}}))
-    (folder / "nomenclature" / "soc.csv").write_text("code,title\n" + "".join(f"{code},title\n" for code in CODES))
+    (folder / "nomenclature.csv").write_text("code,title\n" + "".join(f"{code},title\n" for code in CODES))
     records().to_parquet(folder / "data" / "prepared.parquet")
     return projects.load(folder)
 
