@@ -7,8 +7,8 @@ records share is rounded outwards, and a pattern is one of a fixed list.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from towpath_core.errors import Refused
@@ -21,6 +21,7 @@ ENOUGH = 10
 _LONGEST_SET, _LONGEST_VALUE, _LONGEST_NUMBER = 50, 60, 6
 _CODES = 20  # whole numbers of so few different values are taken for codes
 _MOSTLY = 0.95
+_FIRST = 10_000
 _QUANTILES = (0.25, 0.5, 0.75)
 _FOR_QUANTILES = 100
 _EXACT_QUANTILES = 20_000_000  # beyond, all values in memory would be too many: DuckDB's t-digest is near enough
@@ -191,7 +192,7 @@ def _lengths(column: _Column) -> Iterator[Json]:
 
 def _pattern(column: _Column) -> Iterator[Json]:
     for number, (pattern, words) in enumerate(_PATTERNS):
-        if column.facts[f"pattern {number}"] == column.present:
+        if column.facts.get(f"pattern {number}") == column.present:
             why = f"Each of {column.present:,} values was {words}."
             yield _of(column, "values_to_match_regex", {"regex": pattern}, why)
             return
@@ -282,7 +283,10 @@ def _number(value: float, column: _Column) -> float | int:
 def _counted(relation: Relation, records: int, name: str) -> list[_Column]:
     """One query over all columns, one for the bounds that are shared, and one for each column that may be a set."""
     families = {column: _FAMILIES.get(kind, "other") for column, kind in relation.columns.items()}
-    first = _answered(relation, {column: _facts(column, families[column], records) for column in families})
+    texts = [column for column, family in families.items() if family == "text"]
+    possible = _possible(relation, texts)
+    asked = {column: _facts(column, families[column], records, possible.get(column, ())) for column in families}
+    first = _answered(relation, asked)
     second = _answered(relation, {column: _more(column, families[column], first[column], name) for column in families})
     found = []
     for column, family in families.items():
@@ -292,7 +296,17 @@ def _counted(relation: Relation, records: int, name: str) -> list[_Column]:
     return found
 
 
-def _facts(name: str, family: str, records: int) -> dict[str, str]:
+def _possible(relation: Relation, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """For each of these columns the patterns that the first records have: only those need be asked of all."""
+    some = replace(relation, sql=f"(SELECT * FROM {relation.sql} LIMIT {_FIRST})")  # noqa: S608 (ours)
+    numbers = range(len(_PATTERNS))
+    asked = {name: {str(n): _matching(_quoted(name), n, "IS DISTINCT FROM false") for n in numbers} for name in texts}
+    found = _answered(some, asked)
+    records = int(_asked(some, ["count(*)"])[0])
+    return {name: tuple(n for n in numbers if facts[str(n)] == records) for name, facts in found.items()}
+
+
+def _facts(name: str, family: str, records: int, patterns: Sequence[int]) -> dict[str, str]:
     column = _quoted(name)
     facts = {"present": f"count({column})", "about": f"approx_count_distinct({column})"}
     if family in ("whole", "real"):
@@ -306,12 +320,12 @@ def _facts(name: str, family: str, records: int) -> dict[str, str]:
         facts |= {"low": f"year(min({column}))", "high": f"year(max({column}))"}
     elif family == "text":
         facts |= {"low": f"min(length({column}))", "high": f"max(length({column}))"}
-        facts |= {f"pattern {number}": _matching(column, pattern) for number, (pattern, _) in enumerate(_PATTERNS)}
+        facts |= {f"pattern {number}": _matching(column, number) for number in patterns}
     return facts
 
 
-def _matching(column: str, pattern: str) -> str:
-    return f"count(*) FILTER (regexp_matches({column}, '{pattern}'))"
+def _matching(column: str, number: int, test: str = "") -> str:
+    return f"count(*) FILTER (regexp_matches({column}, '{_PATTERNS[number][0]}') {test})"
 
 
 def _more(name: str, family: str, facts: Mapping[str, Any], named: str) -> dict[str, str]:
