@@ -76,7 +76,8 @@ def corrected_totals(
 ) -> CorrectedTotals:
     """The calibration estimator of class totals, Ŷ_k = Σ_h N_h · p_hk, with its standard error.
 
-    Needs `sizes`, N_h: how many records (or hectares) the model put into each class h of the whole that is published;
+    Needs `sizes`, N_h: how many records (or hectares) the model put into each class h of the whole that is published,
+    counted there and not estimated from the sample (its error would be missing from the standard error);
     and of a probability sample of these, for each record: `predicted` (m,), the model's class, and `reference` (m,),
     the class that people gave who did not see the model's. The sample must be of the same period as the whole: a
     mixture of classes that has shifted since makes it wrong (Meertens et al. 2021). p_hk is the share of k among the
