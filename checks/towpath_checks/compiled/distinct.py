@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
 from typing import Any
 
 from towpath_checks.compiled import literals
 from towpath_checks.compiled._nouns import Json, Refuse
-from towpath_checks.compiled.bounds import ticks
 from towpath_checks.compiled.columns import NUMBERS, Column, Family
-from towpath_checks.compiled.draft import Draft, Finish, Outcome, Read, nested, of
-from towpath_checks.compiled.sets import listed, value_set
+from towpath_checks.compiled.draft import Draft, Finish, Outcome, Read, nested
+from towpath_checks.compiled.sets import calendar, listed, value_set
 
 _SHOWN = 20
 
@@ -77,26 +75,9 @@ def _known(draft: Draft, column: Column, values: Sequence[Any]) -> tuple[list[st
         if column.family is Family.TRUTH and not all(isinstance(value, bool) for value in values):
             raise Refuse("truth values with a set of something else")
         return listed(draft, column, values), len(set(values))
-    of(column, Family.DATE, Family.MOMENT)
     draft.finite(column)
-    if column.zone:
-        raise Refuse("timestamps with a zone in a set")
-    read = {_parsed(column, value) for value in values}
-    if column.family is Family.DATE:
-        return [f"DATE '{one}'" for one in sorted(read)], len(read)
-    maker = "make_timestamp_ns" if column.unit == "ns" else "make_timestamp"
-    return [f"{maker}({ticks(one, column)})" for one in sorted(read)], len(read)
-
-
-def _parsed(column: Column, value: object) -> Any:
-    """A text as the column's own kind; Great Expectations reads it with dateutil, which reads these forms alike."""
-    kind = date if column.family is Family.DATE else datetime
-    if not isinstance(value, str) or len(value) not in ({10} if kind is date else {10, 19}):
-        raise Refuse("dates with a set of something else")
-    try:
-        return kind.fromisoformat(value)
-    except ValueError:
-        raise Refuse("dates with a set of something else") from None
+    known = calendar(column, values)
+    return known, len(known)
 
 
 KINDS = {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from towpath_checks.compiled import literals
 from towpath_checks.compiled._nouns import Refuse
+from towpath_checks.compiled.bounds import ticks
 from towpath_checks.compiled.columns import NUMBERS, Column, Family
 from towpath_checks.compiled.draft import Draft, Finish, of
 from towpath_checks.compiled.results import each
@@ -37,6 +39,9 @@ def not_in_set(draft: Draft) -> Finish:
     column = draft.column()
     if column.family is Family.DATE and all(isinstance(one, str) for one in value_set(draft)):
         return each(draft, column, "true")
+    if column.family is Family.MOMENT:  # here alone Great Expectations reads the texts as timestamps
+        draft.finite(column)
+        return each(draft, column, f"(NOT {literals.is_in(column.sql, calendar(column, value_set(draft)))})")
     return each(draft, column, f"(NOT {members(draft, column, value_set(draft))})")
 
 
@@ -60,6 +65,30 @@ def listed(draft: Draft, column: Column, values: Sequence[Any]) -> list[str]:
     if column.family is Family.DECIMAL:
         return _decimals(column, given)
     return _numbers(draft, column, given)
+
+
+def calendar(column: Column, values: Sequence[Any]) -> list[str]:
+    """Texts as the column's own kind, each once; dateutil, which Great Expectations asks, reads these forms alike.
+
+    Raises: Refuse for another form, and for timestamps with a zone.
+    """
+    if column.zone:
+        raise Refuse("timestamps with a zone in a set")
+    read = sorted({_day_or_moment(column, value) for value in values})
+    if column.family is Family.DATE:
+        return [f"DATE '{one}'" for one in read]
+    maker = "make_timestamp_ns" if column.unit == "ns" else "make_timestamp"
+    return [f"{maker}({ticks(one, column)})" for one in read]
+
+
+def _day_or_moment(column: Column, value: object) -> Any:
+    kind = date if column.family is Family.DATE else datetime
+    if not isinstance(value, str) or len(value) not in ({10} if kind is date else {10, 19}):
+        raise Refuse("dates with a set of something else")
+    try:
+        return kind.fromisoformat(value)
+    except ValueError:
+        raise Refuse("dates with a set of something else") from None
 
 
 def _texts(column: Column, given: Sequence[Any]) -> list[str]:

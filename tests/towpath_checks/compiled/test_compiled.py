@@ -141,6 +141,33 @@ def test_names_and_values_are_never_read_as_sql(tmp_path: Path) -> None:
     assert answer.rows == ("a2",)
 
 
+def test_columns_may_have_the_names_that_the_queries_use_themselves(tmp_path: Path) -> None:
+    names = ["k1", "k0", "v", "n", "x", "before", "nth", "inside", "a", "b"]
+    plain = pa.table({f"c{place}": [place % 3, 1, place % 2, 1, None] for place in range(len(names))})
+    used = plain.rename_columns(names)
+
+    def asked(of: list[str]) -> list[Json]:
+        several = [of[start:] for start in range(0, 8, 2)]
+        return [
+            *(expects("column_values_to_be_unique", column=name) for name in of),
+            *(expects("column_values_to_be_increasing", column=name, strictly=True) for name in of),
+            *(expects("column_distinct_values_to_equal_set", column=name, value_set=[1]) for name in of),
+            *(expects("column_most_common_value_to_be_in_set", column=name, value_set=[1]) for name in of),
+            *(expects("column_median_to_be_between", column=name, min_value=1) for name in of),
+            *(expects("compound_columns_to_be_unique", column_list=listed) for listed in several),
+        ]
+
+    first = validate(asked(plain.column_names), written(plain, tmp_path), "c1")
+    second = validate(asked(names), written(used, tmp_path), "k0")
+    assert all(answer.result for answer in first)
+    assert [_told(answer) for answer in first] == [_told(answer) for answer in second]
+
+
+def _told(answer: Answer) -> Any:
+    assert answer.result is not None
+    return answer.result["success"], answer.result["result"], answer.rows
+
+
 def test_a_value_that_duckdb_does_not_compute_with_costs_only_its_own_expectation(tmp_path: Path) -> None:
     table = pa.table({"id": ["a", "b"], "value": pa.array([1.7e308, 1.7e308])})
     asked = [
