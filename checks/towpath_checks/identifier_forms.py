@@ -217,3 +217,19 @@ FORMS: tuple[Form, ...] = (
     ),
     _form("a telephone number", r"\(\d{3}\) ?\d{3}-\d{4}|[2-9]\d{2}-[2-9]\d{2}-\d{4}"),
 )
+
+# For a quick first look (RE2: no look-around), what each text with one of these has in it: a sign of an address or of a
+# country's number, nine digits with what may stand between them, or one of the forms that have letters.
+_SUSPECTS = [
+    r"@",
+    r"\+\d",
+    r"\d(?:[ .\/()+-]{0,3}\d){8}",
+    r"[A-Za-z]-?\d{7}-?[A-Za-z]",
+    r"\d{8}-?[A-Za-z]",
+    r"[A-Za-z]{6}\d{2}",
+    r"\d{6}[A-Z]\d{3}",
+    r"\d{2} ?2[AB] ?\d{3}",
+    r"[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D]",
+    r"[A-Za-z]{2}\d{2}(?: ?[0-9A-Za-z]{4}){2}",
+]
+SUSPECT = "|".join(_SUSPECTS)

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from towpath_checks.findings import some
-from towpath_checks.identifier_forms import FORMS, Form
+from towpath_checks.identifier_forms import FORMS, SUSPECT, Form
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_FEWEST_DIGITS = 6  # of an identifier without an @: a codice fiscale has seven, a personnummer ten
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +36,7 @@ def kind_of(text: str) -> str:
 
 def found(column: pd.Series[Any]) -> list[Found]:
     """Of each kind that a column holds, how many values, each counted once; numbers are looked at as text."""
-    counts = _texts(column).value_counts()
-    texts = [(str(text), int(n)) for text, n in counts.items() if _may_hold(str(text))]
+    texts = _suspects(_texts(column).value_counts())
     answers = []
     for form in FORMS:
         candidates = [(text, n) for text, n in texts if _candidates(form, text)]
@@ -68,8 +65,14 @@ def _texts(column: pd.Series[Any]) -> pd.Series[str]:
     return kept.astype(str)
 
 
-def _may_hold(text: str) -> bool:
-    return "@" in text or sum(c.isdigit() for c in text) >= _FEWEST_DIGITS
+def _suspects(counts: pd.Series[int]) -> list[tuple[str, int]]:
+    """The texts in which an identifier could be, with how often each stands: in most columns there is none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pa.array(counts.index.astype(str), pa.string())
+    chosen = counts[pc.match_substring_regex(texts, SUSPECT).to_numpy(zero_copy_only=False)]
+    return [(str(text), int(n)) for text, n in chosen.items()]
 
 
 def _candidates(form: Form, text: str) -> list[str]:

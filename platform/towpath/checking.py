@@ -322,7 +322,8 @@ def _settled(project: Project) -> dict[str, str]:
     made = {settings["data"].get(name) for name in ("raw", "prepared", "splits")}
     named = {text for text in _texts(settings) if text not in made and project.path(text).is_file()}
     files = {text: sha256_file(project.path(text)) for text in sorted(named)}
-    ours = {path.name: sha256_file(path) for path in sorted(Path(rules.__file__).parent.glob("*.py"))}
+    folder = Path(rules.__file__).parent
+    ours = {path.stem: sha256_file(path) for path in sorted([*folder.glob("*.py"), *folder.parent.glob("[a-z]*.py")])}
     return {
         "settings": sha256_bytes(json.dumps(settings, sort_keys=True).encode()),
         "files": sha256_bytes(json.dumps(files).encode()),

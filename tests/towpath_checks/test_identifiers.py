@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from towpath_checks import identifiers
+from towpath_checks.identifier_forms import FORMS, SUSPECT, Form
 
 # Specimens from the authorities' own pages and the standards: none was given to a person.
 SPECIMENS = {
@@ -39,6 +42,7 @@ SPECIMENS = {
 @pytest.mark.parametrize("around", ["{}", "baker, {}", "call {} please", "({})", "{}."])
 def test_a_specimen_is_found_for_what_it_is_wherever_it_stands(text: str, around: str) -> None:
     assert identifiers.kind_of(around.format(text)) == SPECIMENS[text]
+    assert [found.kind for found in identifiers.found(pd.Series([around.format(text)]))] == [SPECIMENS[text]]
 
 
 @pytest.mark.parametrize(
@@ -73,9 +77,18 @@ def test_other_texts_and_wrong_check_digits_are_no_identifiers(text: str) -> Non
     assert identifiers.kind_of(text) == ""
 
 
-@given(st.text())
-def test_any_text_is_answered(text: str) -> None:
-    assert isinstance(identifiers.kind_of(text), str)
+@given(st.text() | st.text(alphabet="0123456789 ()+-./@ABXYZae", max_size=24))
+def test_one_text_and_a_column_of_it_are_answered_alike(text: str) -> None:
+    """The quick first look over a column leaves nothing out."""
+    kind = identifiers.kind_of(text)
+    assert [found.kind for found in identifiers.found(pd.Series([text]))][:1] == ([kind] if kind else [])
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.kind)
+@given(chance=st.data())
+def test_the_first_look_over_a_column_leaves_no_form_out(form: Form, chance: st.DataObject) -> None:
+    text = chance.draw(st.from_regex(form.pattern.pattern, alphabet=st.characters(codec="ascii")))
+    assert re.search(SUSPECT, text, re.ASCII) or not identifiers.kind_of(text)
 
 
 def test_a_column_is_counted_by_kind() -> None:
