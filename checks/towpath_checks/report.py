@@ -122,8 +122,9 @@ def as_text(report: Report) -> str:
     """The verdict, then what did not pass with all that is known, then a table of what passed."""
     lines = [report.sentence]
     for finding in report.ordered():
-        if not finding.passed:
+        if finding.passed is False:
             lines += ["", *_block(report, finding)]
+    lines += _not_assessed(report)
     passed = [
         (PASS, _short(f.gate, 48), _short(f.subject, 20), _short(f.got, 32), f.engine)
         for f in report.ordered()
@@ -142,6 +143,13 @@ def as_html(report: Report) -> str:
     template = environment.from_string(Path(__file__).with_name("report.html.jinja").read_text(encoding="utf-8"))
     rows = [(report.word(finding), report.later(finding), finding) for finding in report.ordered()]
     return template.render(report=report, rows=rows, inputs=sorted(report.inputs.items())) + "\n"
+
+
+def _not_assessed(report: Report) -> list[str]:
+    """One line each: what is missing matters, what would be expected does not yet."""
+    said = [f for f in report.findings if f.passed is None]
+    lines = [f"{NOT_ASSESSED}   {f.gate}: {f.subject}: {f.got.removeprefix('not assessed: ')}" for f in said]
+    return [_plain(line) for line in ["", *lines]] if lines else []
 
 
 def _block(report: Report, finding: Finding) -> list[str]:
