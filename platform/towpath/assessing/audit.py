@@ -20,7 +20,7 @@ PERIOD = "period"
 
 
 def corrected(project: Project, name: str) -> tuple[Measure, CorrectedTotals, str]:
-    """The accuracy in the whole, the corrected class totals, and the period of the sample.
+    """The accuracy in the whole, the corrected class totals, and of which period and which class sizes they are.
 
     The file has a row for each audited record: record_id, predicted, true, inclusion_probability (more than 0, at most
     1), and may have period. `<name>.totals.csv` (class, records) beside it says how many records were put into each
@@ -32,11 +32,13 @@ def corrected(project: Project, name: str) -> tuple[Measure, CorrectedTotals, st
     rows = _rows(project, name)
     chances = [_chance(row["inclusion_probability"], name) for row in rows]
     predicted, true = [row["predicted"] for row in rows], [row["true"] for row in rows]
-    sizes = _totals(project, name) or _estimated(predicted, chances)
-    periods = sorted({row.get(PERIOD) or "an unknown period" for row in rows})
+    known = _totals(project, name)
+    sizes = known or _estimated(predicted, chances)
+    period = " and ".join(sorted({row.get(PERIOD) or "an unknown period" for row in rows}))
+    period += "" if known else ", class sizes estimated from it (their error is in no standard error here)"
     right = [one == other for one, other in zip(predicted, true, strict=True)]
     accuracy = audited_accuracy(sizes, predicted, right, inclusion=chances)
-    return accuracy, corrected_totals(sizes, predicted, true, inclusion=chances), " and ".join(periods)
+    return accuracy, corrected_totals(sizes, predicted, true, inclusion=chances), period
 
 
 def largest_bias(totals: CorrectedTotals) -> Measure:
