@@ -103,13 +103,21 @@ class PostgresqlTable:
         return f"{self.shown} holds what cannot be read"
 
     def _copy(self, database: Any, connection: duckdb.DuckDBPyConnection) -> None:
+        import duckdb
         import pyarrow as pa
 
         fields = self._fields(database)
         schema = pa.schema([(name, kind or pa.string()) for name, kind in fields])
         chosen = ", ".join(quoted(name) + ("" if kind is not None else "::text") for name, kind in fields)
         query = f"SELECT {chosen} FROM {quoted(self.schema_name)}.{quoted(self.table)}"  # noqa: S608 (quoted)
-        copied(connection, pa.RecordBatchReader.from_batches(schema, _batches(database, query, schema)))
+        broken: list[Exception] = []
+        batches = _kept(_batches(database, query, schema), broken)
+        try:
+            copied(connection, pa.RecordBatchReader.from_batches(schema, batches))
+        except duckdb.Error:
+            if not broken:
+                raise
+            raise broken[0] from None
 
     def _fields(self, database: Any) -> list[tuple[str, Any]]:
         """Each column's name and Arrow type; None for what is read as text. Raises: Refused."""
@@ -139,6 +147,15 @@ def _arrow_type(kind: str) -> Any:
     if re.fullmatch(r"timestamp(\([0-6]\))? with time zone", kind):
         return pa.timestamp("us", tz="UTC")
     return None
+
+
+def _kept(batches: Iterator[Any], broken: list[Exception]) -> Iterator[Any]:
+    """The batches; what stops them is kept, for DuckDB makes an error of its own of it."""
+    try:
+        yield from batches
+    except Exception as error:
+        broken.append(error)
+        raise
 
 
 def _batches(database: Any, query: str, schema: Any) -> Iterator[Any]:
