@@ -49,7 +49,7 @@ def strftime(draft: Draft) -> Finish:
             raise Refuse("a strftime format that Python does not read") from None
         return True
 
-    return judged(draft, draft.one_of(Family.TEXT), parses)
+    return judged(draft, _texts(draft), parses)
 
 
 def dateutil(draft: Draft) -> Finish:
@@ -65,7 +65,7 @@ def dateutil(draft: Draft) -> Finish:
             raise Refuse("a text on which dateutil breaks") from None
         return True
 
-    return judged(draft, draft.one_of(Family.TEXT), parses)
+    return judged(draft, _texts(draft), parses)
 
 
 def is_json(draft: Draft) -> Finish:
@@ -74,7 +74,7 @@ def is_json(draft: Draft) -> Finish:
     of(column, *(family for family in Family if family is not Family.OTHER))
     if column.family is not Family.TEXT:
         return each(draft, column, "false")  # json.loads takes texts only
-    return judged(draft, column, lambda value: _json(value)[0])
+    return judged(draft, _texts(draft), lambda value: _json(value)[0])
 
 
 def json_schema(draft: Draft) -> Finish:
@@ -82,7 +82,7 @@ def json_schema(draft: Draft) -> Finish:
     schema = draft.kwargs.get("json_schema")
     if not isinstance(schema, dict) or _refers(schema):
         raise Refuse("a JSON schema that refers to something else")
-    column = draft.one_of(Family.TEXT)
+    column = _texts(draft)
     library = import_module("jsonschema")
     kind = library.validators.validator_for(schema)
     try:
@@ -101,6 +101,14 @@ def json_schema(draft: Draft) -> Finish:
             raise Refuse("a JSON schema on which the validator breaks") from None
 
     return judged(draft, column, fits)
+
+
+def _texts(draft: Draft) -> Column:
+    """The expectation's column of texts; of categories pandas asks about those that no record has, too."""
+    column = draft.one_of(Family.TEXT)
+    if column.category:
+        raise Refuse("a function of categories")
+    return column
 
 
 def _json(value: str) -> tuple[bool, Any]:
