@@ -15,7 +15,7 @@ MAY_POINT_TO = re.compile(
     r"(?:[a-z_]+|\[|127\.0\.0\.\d+|0\.0\.0\.0|\[::1\]|.*\.(?:invalid|example|example\.org)(?:,\*)?"
     r"|in-toto\.io|www\.apache\.org|www\.w3\.org|mlflow\.org|dvc\.org|docs\.greatexpectations\.io|opencontainers\.org"
     r"|keepachangelog\.com|semver\.org|unece\.org|www\.ons\.gov\.uk|www\.nationalarchives\.gov\.uk|www\.census\.gov"
-    r"|docs\.docker\.com|docs\.python\.org|json-schema\.org|skops\.readthedocs\.io)"
+    r"|docs\.docker\.com|docs\.python\.org|json-schema\.org|unstats\.un\.org|github\.com|skops\.readthedocs\.io)"
 )
 ADDRESS = re.compile(r"\bhttps?://(?:[^/@\s\"'`]*@)?([^/:\s\"'`)>\]}{$\\…]+)")
 MACHINE = re.compile(r"(?<![\w./~-])/(?:root|home/[a-z][\w-]*|Users/\w+)/")
