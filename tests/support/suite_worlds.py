@@ -86,9 +86,9 @@ _PATTERNS = [
     *("^a", "a$", r"^\d+$", r"\w", r"\s", r"^[a-z]{1,3}$", ".", "^$", "(?i)a", r"(?i)k\b", r"\bé", "[^a]"),
     *("9$|^b", "a(?=b)", r"(a|b)\1", r"[^\W\d]", r"\W", "(?s).*", "a|", "(?i)A$", r"\p{L}", "a++", "(?m)^a$"),
 ]
-_TYPE_NAMES = [
+TYPE_NAMES = [
     *("int", "int64", "int8", "float", "float64", "float32", "str", "string", "object", "bool", "O", "uint16"),
-    *("datetime64", "datetime64[us]", "category"),
+    *("datetime64", "datetime64[us]", "datetime64[ns]", "category", "double", "timedelta64", "list", "dict", "bytes"),
 ]
 _SCHEMAS: list[Json] = [{"type": "object"}, {"required": ["a"]}, {"type": "number"}]
 _QUANTILES = {
@@ -110,6 +110,17 @@ def tables(draw: st.DrawFn) -> pa.Table:
         one = draw(st.sampled_from([values, values, some, some, st.none() if size else values]))
         array = pa.array(draw(st.lists(one, min_size=size, max_size=size)), made)
         arrays[name] = array.dictionary_encode() if kind == "cat" else array
+    return pa.table(arrays)
+
+
+def filled(missing: bool) -> pa.Table:
+    """A table with one column of each kind, of two values or of a value and a missing one."""
+    ones: dict[str, list[Any]] = {"tz": _MOMENTS, "ts": _MOMENTS, "ns": _MOMENTS, "ms": _MOMENTS, "dec": _CENTS}
+    ones |= {"str": _TEXTS, "cat": _TEXTS, "bool": [True, False], "date": [dt.date(2020, 1, 1), dt.date(2020, 1, 2)]}
+    arrays = {"id": pa.array(["r0", "r1"])}
+    for kind, (made, _, _) in _KINDS.items():
+        array = pa.array([ones.get(kind, [1, 2])[0], None if missing else ones.get(kind, [1, 2])[1]], made)
+        arrays[f"c_{kind}"] = array.dictionary_encode() if kind == "cat" else array
     return pa.table(arrays)
 
 
@@ -157,7 +168,7 @@ def _of_values(name: str) -> Asked:
     strictly = st.sampled_from([None, True, False])
     method, multiplier = st.sampled_from(["iqr", "std"]), st.sampled_from([0.5, 1.5])
     z_score, sides = st.sampled_from([1, 1.5, 2]), st.booleans()
-    names = st.sampled_from(_TYPE_NAMES)
+    names = st.sampled_from(TYPE_NAMES)
     return st.one_of(
         *(_asked(_MAP + what, name) for what in ("not_be_null", "be_null", "be_unique")),
         *(
@@ -198,7 +209,7 @@ def _of_whole(name: str) -> Asked:
         *(_spanned(f"{_COLUMN}{what}_to_be_between", name) for what in averages),
         _asked("expect_column_stdev_to_be_between", name, min_value=st.just(0), max_value=deviation),
         _asked("expect_column_quantile_values_to_be_between", name, quantile_ranges=st.just(_QUANTILES)),
-        _asked("expect_column_type_to_be", name, type_=st.sampled_from(_TYPE_NAMES)),
+        _asked("expect_column_type_to_be", name, type_=st.sampled_from(TYPE_NAMES)),
         _asked("expect_column_to_exist", name, column_index=st.sampled_from([None, 0, 1, -1, 99])),
     )
 

@@ -82,11 +82,11 @@ def _of_types(draft: Draft, expected: list[object], whole_column: bool) -> Finis
         if actual != "object" or whole_column:
             scalar = "datetime64" if actual in _DATES else actual
             listed = draft.kind.endswith("in_type_list")
-            same = scalar in kinds or (listed and scalar in _equal_to(kinds))
+            same = scalar in (_equal_to(kinds) if listed else kinds)
             return Outcome(same, {"observed_value": _scalar_name(actual)})
-        if not kinds - {"object"}:
+        if kinds == {"object"}:
             raise Refuse("objects of type object")
-        fits = _OBJECTS[column.family] in kinds or "object" in kinds
+        fits = bool(_OBJECTS[column.family] & kinds)
         unexpected = 0 if fits else read[considered]
         condition = draft.within(present) if unexpected else ""
         return of_records(read[elements], read[considered], unexpected, mostly, condition)
@@ -94,12 +94,13 @@ def _of_types(draft: Draft, expected: list[object], whole_column: bool) -> Finis
     return finish
 
 
-_OBJECTS = {Family.DATE: "date", Family.DECIMAL: "Decimal", Family.TRUTH: "bool"}
+# Of the types known here, those that such a value is an instance of in Python, where True is a whole number.
+_OBJECTS: dict[Family, set[str]] = {Family.DATE: set(), Family.DECIMAL: set(), Family.TRUTH: {"bool", "int"}}
 
 
 def _equal_to(kinds: set[str]) -> set[str]:
-    """Python's own types are equal to NumPy's dtypes of their size, where Great Expectations compares with a list."""
-    return {{"int": "int64", "float": "float64", "bool": "bool"}.get(kind, kind) for kind in kinds}
+    """The dtypes that equal a type: Python's own equal NumPy's of their size; none equals one of texts or times."""
+    return {{"int": "int64", "float": "float64"}.get(kind, kind) for kind in kinds} - {"str", "datetime64"}
 
 
 def _kinds(name: object) -> set[str]:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gx_reference import great_expectations_says, raised, written
-from suite_worlds import expectations, tables
+from suite_worlds import TYPE_NAMES, expectations, filled, tables
 from towpath_checks.compiled import Answer, validate
 
 Json = dict[str, Any]
@@ -30,6 +30,24 @@ def test_a_verdict_is_great_expectations_own(table: pa.Table, asked: list[Json])
 @settings(DETERMINED, max_examples=60)
 @given(tables(), st.lists(expectations(), min_size=40, max_size=40))
 def test_a_verdict_is_great_expectations_own_on_many_tables(table: pa.Table, asked: list[Json]) -> None:
+    _hold_against_great_expectations(table, asked)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("missing", [False, True])
+def test_each_type_by_each_name_is_what_great_expectations_says(missing: bool) -> None:
+    table = filled(missing)
+    columns = table.column_names[1:]
+    asked = [
+        {"type": f"expect_column_{what}", "kwargs": {"column": column, key: [name] if key == "type_list" else name}}
+        for what, key in (
+            ("type_to_be", "type_"),
+            ("values_to_be_of_type", "type_"),
+            ("values_to_be_in_type_list", "type_list"),
+        )
+        for column in columns
+        for name in TYPE_NAMES
+    ]
     _hold_against_great_expectations(table, asked)
 
 
