@@ -60,7 +60,8 @@ class Report:
     @property
     def remarks(self) -> list[str]:
         """What is to be known beside the findings: that they are remembered, who gave them, and the notes."""
-        lines = [f"This verdict is remembered, from {self.remembered}: nothing has changed since."] if self.remembered else []
+        told = f"This verdict is remembered, from {self.remembered}: nothing has changed since."
+        lines = [told] if self.remembered else []
         by = ", ".join(f"{engine} {count}" for engine, count in self.engines.items())
         lines += [f"Verdicts by engine: {by}."] if by else []
         lines += [f"What blocks was judged as at the stage {self.stage}."] if self.stage != FIRST else []

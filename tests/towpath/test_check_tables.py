@@ -13,6 +13,9 @@ import pandas as pd
 import pytest
 
 import towpath_checks
+from towpath.commands import check
+from towpath_checks.engines import ENGINES
+from towpath_checks.findings import STAGES
 
 SCHEMA = json.loads(Path(towpath_checks.__file__).with_name("report.schema.json").read_text())
 CANARY = "jane canary doe"
@@ -43,6 +46,11 @@ def spoil(folder: Path, **columns: Any) -> None:
     for column, value in columns.items():
         frame.loc[[3, 5], column] = value
     frame.to_parquet(folder / "delivery.parquet")
+
+
+def test_the_command_offers_the_engines_and_stages_that_there_are() -> None:
+    assert set(check._ENGINES) == set(ENGINES)
+    assert set(check._STAGES) == set(STAGES)
 
 
 BY_SUITE = ("check", "delivery.parquet", "--suite", "suite.json")
