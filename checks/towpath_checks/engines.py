@@ -6,12 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from towpath_checks import suited
 from towpath_checks.findings import Finding
 from towpath_checks.suite import Json, Suite, columns_of, subject
 from towpath_checks.suited import ABOUT_MISSING, COMPILED, GX, SPARK, TOWPATH, About, Said
+from towpath_core.digests import sha256_bytes, sha256_file
 from towpath_core.errors import CouldNot, Misused, Refused
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def run(
     _refuse_delimiter(suite, table)
     if not table.rows:
         raise Refused("there are no records: every expectation would hold")
-    _understood(suite, memory)
+    _understood(suite, memory, spark=engine == "spark")
     shown = name if name in table.names else ""
     probes = _probes(suite.expectations, table.names)
     said = _asked(suite, (*suite.expectations, *probes.values()), table, engine, shown)
@@ -85,11 +87,15 @@ def run(
 
 
 def versions() -> dict[str, str]:
-    """What a verdict depends on beside the data and the suite; it goes into the key of a remembered one."""
-    from towpath_checks.compiled import VERSION
+    """What a verdict depends on beside the data and the suite; it goes into the key of a remembered one.
 
+    `checks` is over the sources of this package, none of which is imported: a change of them forgets what was known.
+    """
+    here = Path(__file__).parent
+    sources = sorted([*here.glob("*.py"), *(here / "compiled").glob("*.py"), *(here / "tables").glob("*.py")])
+    listed = "".join(f"{sha256_file(path)}  {path.relative_to(here).as_posix()}\n" for path in sources)
     packages = ("towpath", "duckdb", "great-expectations", "pandas", "pyarrow")
-    return {"compiler": VERSION, **{package: metadata.version(package) for package in packages}}
+    return {"checks": sha256_bytes(listed.encode()), **{package: metadata.version(package) for package in packages}}
 
 
 def _refuse_delimiter(suite: Suite, table: Table) -> None:
@@ -100,14 +106,14 @@ def _refuse_delimiter(suite: Suite, table: Table) -> None:
         table.require(missing)
 
 
-def _understood(suite: Suite, memory: Memory | None) -> None:
+def _understood(suite: Suite, memory: Memory | None, *, spark: bool) -> None:
     """Shown to Great Expectations once: it says best what it does not take. Raises: Misused."""
     from towpath_checks import gx_door
 
     about = {"understood": suite.digest, "great-expectations": gx_door.version()}
     if memory is not None and memory.recall(about) is not None:
         return
-    gx_door.understand(suite)
+    gx_door.understand(suite, spark=spark)
     if memory is not None:
         memory.keep(about, {})
 

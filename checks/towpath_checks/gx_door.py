@@ -31,12 +31,13 @@ def version() -> str:
     return metadata.version("great_expectations")
 
 
-def understand(suite: Suite) -> None:
+def understand(suite: Suite, *, spark: bool = False) -> None:
     """Let Great Expectations make each expectation, and run none.
 
-    Raises: Misused with file and position for what it does not know or take.
+    With `spark` it is imported so that it can use Spark later. Raises: Misused with file and position for what it does
+    not know or take.
     """
-    with _opened():
+    with _opened(spark=spark):
         for position, asked in enumerate(suite.expectations):
             _made(suite.file, position, asked)
 

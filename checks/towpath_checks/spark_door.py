@@ -29,7 +29,9 @@ def frame(table: Table) -> Iterator[Any]:
         raise Misused(f"Spark cannot read {table.shown} here", hint="give Parquet or CSV files, or --engine auto")
     running = SparkSession.getActiveSession()
     try:
-        session = running or SparkSession.builder.appName("towpath check").getOrCreate()
+        quiet = SparkSession.builder.appName("towpath check").config("spark.ui.showConsoleProgress", "false")
+        session = running or quiet.getOrCreate()
+        session.sparkContext.setLogLevel("OFF")  # its messages can hold values
     except Exception as error:  # noqa: BLE001 (a Java that is missing or too old, in many forms)
         raise CouldNot(f"Spark does not start: {type(error).__name__}", hint="it needs Java 17 or later") from None
     try:
