@@ -15,8 +15,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from towpath import project as projects, timing
-from towpath import scaffold
+from towpath import project as projects
+from towpath import scaffold, timing
 from towpath_checks.texts import normalised
 from towpath_registry import yamls
 from towpath_registry.gates.ownership import ROLES

@@ -39,7 +39,8 @@ def declared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     stress.to_csv(project.path("data/stress.csv"), index=False)
     audit(project.path("data/audit.csv"))
     evaluate(project)
-    return json.loads((project.reports / "quality.json").read_text())
+    content: dict[str, Any] = json.loads((project.reports / "quality.json").read_text())
+    return content
 
 
 def audit(path: Path) -> None:
@@ -58,8 +59,9 @@ def figures(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def annex(content: dict[str, Any], title: str) -> dict[str, Any]:
-    [found] = [one for one in content["annexes"] if one["title"] == title]
-    return found
+    found: list[dict[str, Any]] = [one for one in content["annexes"] if one["title"] == title]
+    assert len(found) == 1
+    return found[0]
 
 
 def test_what_the_project_asks_is_judged_and_the_present_process_stands_beside_it(plain: dict[str, Any]) -> None:
