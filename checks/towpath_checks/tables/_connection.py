@@ -133,6 +133,22 @@ def arrow_of(connection: duckdb.DuckDBPyConnection, item: str, columns: Sequence
     return connection.sql(f"SELECT {names} FROM {item}").to_arrow_table()  # noqa: S608 (quoted)
 
 
+class ReadByDuckdb:
+    """What has the types that DuckDB gives it, for every engine alike."""
+
+    __slots__ = ()
+
+    def header(self) -> tuple[str, ...] | None:
+        return None
+
+    def schema(self, connection: duckdb.DuckDBPyConnection, item: str) -> Any:
+        return schema_of(connection, item)
+
+    def frame(self, connection: duckdb.DuckDBPyConnection, item: str, columns: Sequence[str]) -> pd.DataFrame:
+        frame: pd.DataFrame = arrow_of(connection, item, columns).to_pandas()
+        return frame
+
+
 def schema_of(connection: duckdb.DuckDBPyConnection, item: str) -> Any:
     """The Arrow schema that DuckDB gives what it reads."""
     return connection.sql(f"SELECT * FROM {item} LIMIT 0").to_arrow_table().schema  # noqa: S608 (ours)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from towpath_checks.tables import _digests
-from towpath_checks.tables._connection import RECORDS, arrow_of, copied, schema_of
+from towpath_checks.tables._connection import RECORDS, ReadByDuckdb, copied
 from towpath_core.errors import Refused
 
 if TYPE_CHECKING:
     import duckdb
-    import pandas as pd
 
 _BROKEN = "no whole Arrow file: it is truncated, damaged or something else"
 
 
 @dataclass(frozen=True, slots=True)
-class ArrowFile:
+class ArrowFile(ReadByDuckdb):
     """Its types are those that DuckDB makes of Arrow's: a time zone becomes UTC, a dictionary an enumeration."""
 
     path: Path
@@ -28,9 +26,6 @@ class ArrowFile:
     @property
     def files(self) -> tuple[Path, ...]:
         return ()
-
-    def header(self) -> None:
-        return None
 
     def digest(self) -> str:
         return _digests.of_files((self.path,))
@@ -46,13 +41,6 @@ class ArrowFile:
         except (pa.ArrowException, OSError, ValueError):  # what it says may quote the data
             raise Refused(_BROKEN) from None
         return RECORDS
-
-    def schema(self, connection: duckdb.DuckDBPyConnection, item: str) -> Any:
-        return schema_of(connection, item)
-
-    def frame(self, connection: duckdb.DuckDBPyConnection, item: str, columns: Sequence[str]) -> pd.DataFrame:
-        frame: pd.DataFrame = arrow_of(connection, item, columns).to_pandas()
-        return frame
 
     def diagnosis(self) -> str:
         return _BROKEN

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from towpath_checks.tables import _digests
-from towpath_checks.tables._connection import RECORDS, arrow_of, copied, schema_of
+from towpath_checks.tables._connection import RECORDS, ReadByDuckdb, copied
 from towpath_core.errors import Refused
 
 if TYPE_CHECKING:
     import duckdb
-    import pandas as pd
 
 _BLOCK = 8 * 2**20  # bytes; no line is longer
 _BAD_GZIP = "no whole gzip file: it is truncated, damaged or something else"
@@ -27,7 +26,7 @@ _RAGGED = "the lines have different numbers of cells"
 
 
 @dataclass(frozen=True, slots=True)
-class CsvFile:
+class CsvFile(ReadByDuckdb):
     """It is read once, whole, into DuckDB: whatever is wrong with it comes out before anything is asked."""
 
     path: Path
@@ -64,13 +63,6 @@ class CsvFile:
         if counted.quotes % 2:  # Arrow takes the end of the file for the end of a cell
             self._refuse_open_quote()
         return RECORDS
-
-    def schema(self, connection: duckdb.DuckDBPyConnection, item: str) -> Any:
-        return schema_of(connection, item)
-
-    def frame(self, connection: duckdb.DuckDBPyConnection, item: str, columns: Sequence[str]) -> pd.DataFrame:
-        frame: pd.DataFrame = arrow_of(connection, item, columns).to_pandas()
-        return frame
 
     def diagnosis(self) -> str:
         try:

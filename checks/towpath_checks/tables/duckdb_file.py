@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from towpath_checks.tables._connection import arrow_of, literal, quoted, schema_of
+from towpath_checks.tables._connection import ReadByDuckdb, literal, quoted
 from towpath_core.errors import Misused, NotFound, Refused
 
 if TYPE_CHECKING:
     import duckdb
-    import pandas as pd
 
 _BASE = "base"
 
 
 @dataclass(frozen=True, slots=True)
-class DuckdbTable:
+class DuckdbTable(ReadByDuckdb):
     """It has no digest: what is in a database may change under the same name."""
 
     path: Path
@@ -42,9 +40,6 @@ class DuckdbTable:
     def files(self) -> tuple[Path, ...]:
         return (self.path, self.path.with_name(self.path.name + ".wal"))
 
-    def header(self) -> None:
-        return None
-
     def digest(self) -> None:
         return None
 
@@ -58,13 +53,6 @@ class DuckdbTable:
         if known != [(1,)]:
             raise Refused(f"there is no table {self.schema_name}.{self.table} in {self.path.name}")
         return f"{_BASE}.{quoted(self.schema_name)}.{quoted(self.table)}"
-
-    def schema(self, connection: duckdb.DuckDBPyConnection, item: str) -> Any:
-        return schema_of(connection, item)
-
-    def frame(self, connection: duckdb.DuckDBPyConnection, item: str, columns: Sequence[str]) -> pd.DataFrame:
-        frame: pd.DataFrame = arrow_of(connection, item, columns).to_pandas()
-        return frame
 
     def diagnosis(self) -> str:
         return "no DuckDB file that can be read: it is damaged, in use by another program, or something else"

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from towpath_checks.tables._connection import RECORDS, arrow_of, copied, quoted, schema_of
+from towpath_checks.tables._connection import RECORDS, ReadByDuckdb, copied, quoted
 from towpath_core.errors import CouldNot, Misused, Refused
 
 if TYPE_CHECKING:
     import duckdb
-    import pandas as pd
 
 _BATCH = 20_000
 _SECONDS = 10
@@ -33,7 +32,7 @@ _NUMERIC = re.compile(r"numeric\(([0-9]+),([0-9]+)\)")
 
 
 @dataclass(frozen=True, slots=True)
-class PostgresqlTable:
+class PostgresqlTable(ReadByDuckdb):
     """Read in one transaction that can change nothing. It has no digest, as any database's table."""
 
     address: str
@@ -71,9 +70,6 @@ class PostgresqlTable:
     def files(self) -> tuple[Path, ...]:
         return ()
 
-    def header(self) -> None:
-        return None
-
     def digest(self) -> None:
         return None
 
@@ -91,13 +87,6 @@ class PostgresqlTable:
                 hint="try the same address with psql; a password stands in PGPASSWORD or ~/.pgpass",
             ) from None
         return RECORDS
-
-    def schema(self, connection: duckdb.DuckDBPyConnection, item: str) -> Any:
-        return schema_of(connection, item)
-
-    def frame(self, connection: duckdb.DuckDBPyConnection, item: str, columns: Sequence[str]) -> pd.DataFrame:
-        frame: pd.DataFrame = arrow_of(connection, item, columns).to_pandas()
-        return frame
 
     def diagnosis(self) -> str:
         return f"{self.shown} holds what cannot be read"
