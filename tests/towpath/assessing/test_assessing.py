@@ -136,6 +136,15 @@ def test_the_process_lies_between_the_machine_and_the_reviewers(declared: dict[s
     assert ends[0] <= found["process_accuracy"]["value"] <= ends[1]
 
 
+def test_the_process_is_told_at_other_thresholds_down_to_all_automatic(declared: dict[str, Any]) -> None:
+    rows = annex(declared, "The process at other thresholds")["rows"]
+    assert rows[0][1] == 1.0
+    assert [row[1] for row in rows] == sorted((row[1] for row in rows), reverse=True)
+    for _, rate, automatic, process in rows:
+        assert process == pytest.approx(rate * automatic + (1 - rate) * 0.95)
+        assert 0 <= automatic <= 1 + 1e-9
+
+
 def test_a_threshold_that_moves_the_published_shares_is_told(plain: dict[str, Any]) -> None:
     row = figures(plain)["sensitivity_threshold"]
     assert row["threshold"] == {"at_least": None, "at_most": 0.01}
