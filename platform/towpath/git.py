@@ -6,10 +6,14 @@ import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from towpath_core.errors import CouldNot, NotFound
 
 NEUTRAL = ("-c", "user.name=towpath", "-c", "user.email=towpath@localhost")
+
+# A file of some old commit may be no UTF-8: that is no reason to stop.
+_TEXT: Any = {"encoding": "utf-8", "errors": "replace"}
 
 # What git sets for its hooks: they name the repository of the hook, and would send us there instead of to `root`.
 _OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX")
@@ -19,13 +23,13 @@ def git(root: Path, *arguments: str) -> str:
     """What git prints. Raises: NotFound if git is not installed, CouldNot with git's own words if it fails."""
     env = {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}
     try:
-        done = subprocess.run(["git", *arguments], cwd=root, env=env, capture_output=True, text=True, check=False)
+        done = subprocess.run(["git", *arguments], cwd=root, env=env, capture_output=True, check=False, **_TEXT)
     except FileNotFoundError as error:
         raise NotFound("git is not installed", hint="install git; towpath doctor says what else is missing") from error
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip().splitlines()
         raise CouldNot(f"git says: {words[-1] if words else 'failed'}", hint="git status")
-    return done.stdout
+    return str(done.stdout)
 
 
 def head(root: Path) -> str:

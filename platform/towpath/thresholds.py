@@ -6,7 +6,7 @@ Git knows both: towpath.yaml holds the thresholds, and every run commits the rep
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -47,47 +47,80 @@ class Change:
 def changed_after_results(root: Path) -> list[Change]:
     """All such changes in the history of the commit that is checked out, and in the working copy; oldest first.
 
-    What a commit changed together with a result counts as changed before it: a run commits its report alone.
-    Raises: CouldNot where the project has no history.
+    A run commits its report alone. A merge is held against each branch that knows a result; a value from a branch that
+    knows one too was judged there.
+    Raises: CouldNot where the project has no history, or where the first result comes together with what is asked: a
+    shallow clone, a folder that was renamed, commits that were put into one.
     """
     git.head(root)
     found: list[Change] = []
-    asked: dict[str, str] | None = None
-    measured: Mapping[str, Any] | None = None
-    for commit, when, paths in _commits(root):
-        if FILE in paths:
-            now = _flat(_yaml(_at(root, commit, FILE)))
-            if asked is not None and measured is not None:
-                found += _changes(asked, now, when, commit, measured)
-            asked = now
-        if RESULT in paths:
-            measured = _results(_at(root, commit, RESULT)) or measured
-    if asked is not None and measured is not None and (root / FILE).is_file():
-        found += _changes(asked, _flat(_yaml((root / FILE).read_text(encoding="utf-8"))), "", "", measured)
-    return found
+    known: dict[str, _Known] = {}
+    newest = None
+    for commit, when, parents, paths in _commits(root):
+        before = [known[parent] for parent in parents]
+        newest = known[commit] = _known(root, commit, before, paths)
+        if _at_once(before, newest, paths):
+            raise CouldNot("one commit brings the first result and what is asked: which came first is not known")
+        for place, one in enumerate(before):
+            judged = [other.asked for other in before[:place] + before[place + 1 :] if other.measured is not None]
+            told = _changes(one, newest.asked, when, commit)
+            found += [c for c in told if not any(asked.get(c.key, _NOT_THERE) == c.after for asked in judged)]
+    if newest and (root / FILE).is_file():
+        found += _changes(newest, _flat(_yaml((root / FILE).read_text(encoding="utf-8", errors="replace"))), "", "")
+    return list(dict.fromkeys(found))
 
 
-def _commits(root: Path) -> Iterator[tuple[str, str, set[str]]]:
-    """Commit, its time in UTC, and which of our two files it changed; oldest first."""
-    prefix = git.git(root, "rev-parse", "--show-prefix").strip()
-    form = "--format=%x01%H %cI"
-    said = git.git(
-        root, "log", "--reverse", "--topo-order", "--first-parent", "-m", form, "--name-only", "--", FILE, RESULT
-    )
-    for part in said.split("\x01")[1:]:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was asked at a commit, and what had been measured by then; None: nothing yet."""
+
+    asked: Mapping[str, str]
+    measured: Mapping[str, Any] | None
+
+
+def _at_once(before: Sequence[_Known], now: _Known, paths: set[str]) -> bool:
+    """Whether a commit has the first result of all, and asks something that was not asked before it."""
+    first = now.measured is not None and all(one.measured is None for one in before)
+    return first and {FILE, RESULT} <= paths and all(one.asked != now.asked for one in before)
+
+
+def _known(root: Path, commit: str, before: Sequence[_Known], paths: set[str]) -> _Known:
+    asked = before[0].asked if before and FILE not in paths else _flat(_yaml(_at(root, commit, FILE)))
+    measured = next((one.measured for one in before if one.measured is not None), None)
+    if RESULT in paths:  # one that was taken away stays known
+        measured = _results(text) if (text := _at(root, commit, RESULT)) else measured
+    return _Known(asked, measured)
+
+
+def _commits(root: Path) -> Iterator[tuple[str, str, list[str], set[str]]]:
+    """Commit, its time in UTC, its parents and which of our two files it changed; oldest first.
+
+    Only those that matter: git leaves the others out, and says the next older ones as parents. A merge may have changed
+    both.
+    """
+    how = ("--reverse", "--topo-order", "--simplify-merges", "--relative", "--name-only", "--format=%x01%H %cI %P")
+    for part in git.git(root, "log", *how, "--", FILE, RESULT).split("\x01")[1:]:
         head, *paths = part.strip().splitlines()
-        commit, _, when = head.partition(" ")
-        yield commit, stamp(datetime.fromisoformat(when)), {path.removeprefix(prefix) for path in paths if path}
+        commit, when, *parents = head.split()
+        changed = {FILE, RESULT} if len(parents) > 1 else {path for path in paths if path}
+        yield commit, stamp(datetime.fromisoformat(when)), parents, changed
 
 
-def _changes(
-    before: Mapping[str, str], now: Mapping[str, str], when: str, commit: str, measured: Mapping[str, Any]
-) -> list[Change]:
-    keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+def _changes(before: _Known, now: Mapping[str, str], when: str, commit: str) -> list[Change]:
+    """None where nothing had been measured before."""
+    if before.measured is None:
+        return []
+    asked = before.asked
+    keys = [key for key in {**asked, **now} if not _same(asked.get(key), now.get(key))]
     return [
-        Change(key, before.get(key, _NOT_THERE), now.get(key, _NOT_THERE), when, commit, _result(key, measured))
+        Change(key, asked.get(key, _NOT_THERE), now.get(key, _NOT_THERE), when, commit, _result(key, before.measured))
         for key in keys
     ]
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    """1 and 1.0 ask the same."""
+    return one == other or (one is not None and other is not None and json.loads(one) == json.loads(other))
 
 
 def _result(key: str, measured: Mapping[str, Any]) -> float | None:
@@ -126,9 +159,10 @@ def _yaml(text: str) -> Any:
         return None
 
 
-def _results(text: str) -> Mapping[str, Any] | None:
+def _results(text: str) -> Mapping[str, Any]:
+    """By name; nothing of a report that cannot be read, which somebody may have read all the same."""
     try:
         flat = json.loads(text)["flat"]
     except (ValueError, KeyError, TypeError):
-        return None
-    return flat if isinstance(flat, dict) else None
+        return {}
+    return flat if isinstance(flat, dict) else {}
