@@ -12,7 +12,7 @@ from towpath import git, pipeline, stages
 from towpath.project import Project
 from towpath.releases import LEVEL, release
 from towpath_checks.measures import Measure
-from towpath_core.errors import CouldNot, Misused, NotFound, Refused
+from towpath_core.errors import CouldNot, Misused, NotFound, Refused, TowpathError
 from towpath_core.refs import ModelRef
 from towpath_registry import yamls
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from towpath_registry.store import Store
+    from towpath_serve.predictor import Predictor
 
-NAMES = ("gain_over_present",)
+NAMES = ("gain_over_present", "present_accuracy", "present_mcnemar_p", "same_answer_as_present")
 
 
 def measures(project: Project, store: Store) -> Sequence[Measure]:
@@ -36,30 +37,41 @@ def measures(project: Project, store: Store) -> Sequence[Measure]:
     from towpath_checks.measures.present_version import against_present
     from towpath_serve.predictor import Predictor
 
+    ref = ModelRef(project.name, alias=LEVEL)
     try:
-        with release(store, ModelRef(project.name, alias=LEVEL)) as present:
-            inputs, truth, ids = _test(project)
-            seen = np.isin(ids, sorted(_trained_on(project, present.commit)))
-            old = Predictor.open(present.folder, digest=present.digest, version=present.ref)
-            answered = [one.classes[one.probabilities(inputs).argmax(axis=1)] for one in (_candidate(project), old)]
+        store.version(ref)
     except NotFound as error:
         raise NotFound(f"no version is in {LEVEL} to compare with") from error
+    with release(store, ref) as present:
+        frame, truth, ids = _test(project)
+        seen = np.isin(ids, sorted(_trained_on(project, present.commit)))
+        old = Predictor.open(present.folder, digest=present.digest, version=present.ref)
+        labels = [answers(one, frame) for one in (Predictor.open(project.package), old)]
     levels = project.settings.nomenclature.levels
-    found = against_present(truth, answered[0], answered[1], levels=levels[-1:], seen=seen)
+    found = against_present(truth, labels[0], labels[1], levels=levels[-1:], seen=seen)
     return [_named(one, levels[-1:]) for one in found.measures]
 
 
-def _candidate(project: Project) -> Any:
-    from towpath_serve.predictor import Predictor
+def answers(predictor: Predictor, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """The best label of each record, (n,) text; `frame` has all columns that there are.
 
-    return Predictor.open(project.package)
+    Raises: CouldNot where a model does not take the records as they are now: it may have been made for other columns.
+    """
+    try:
+        labels: np.ndarray[Any, Any] = predictor.classes[predictor.probabilities(frame).argmax(axis=1)]
+        return labels
+    except TowpathError:
+        raise
+    except Exception as error:  # noqa: BLE001 # a model of an earlier day; its words may quote records
+        why = f"{predictor.version or 'the candidate'} does not answer the test records: {type(error).__name__}"
+        raise CouldNot(why, hint="its inputs may be other columns than those of now") from None
 
 
 def _test(project: Project) -> tuple[pd.DataFrame, np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Inputs, labels and ids of the test part; the last two (n,) text."""
+    """The test part, its labels and ids; the last two (n,) text."""
     data, frame = project.settings.data, stages.part_of(project, "test")
     told = [frame[name].astype(str).to_numpy(dtype=str) for name in (data.target, data.record_id)]
-    return frame[project.input_names()], told[0], told[1]
+    return frame, told[0], told[1]
 
 
 def _trained_on(project: Project, commit: str) -> set[str]:
