@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,19 +22,36 @@ _WORST_FIRST = (FAILS, NOT_ASSESSED, WATCH, MEETS)
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What a figure must reach: at least so much, at most so much, or both."""
+    """What a figure must reach: at least so much, at most so much; or above so much, with its whole interval."""
 
     at_least: float | None = None
     at_most: float | None = None
+    above: float | None = None
 
     def holds(self, value: float) -> bool:
-        low = self.at_least is None or value >= self.at_least
+        low = (self.at_least is None or value >= self.at_least) and (self.above is None or value > self.above)
         return math.isfinite(value) and low and (self.at_most is None or value <= self.at_most)
+
+    def stricter(self, other: Bound) -> Bound:
+        """What holds both."""
+        return Bound(
+            _of(max, self.at_least, other.at_least),
+            _of(min, self.at_most, other.at_most),
+            _of(max, self.above, other.above),
+        )
+
+    @property
+    def asks(self) -> bool:
+        return (self.at_least, self.at_most, self.above) != (None, None, None)
 
     @property
     def words(self) -> str:
-        said = {"at least": self.at_least, "at most": self.at_most}
+        said = {"whole interval above": self.above, "at least": self.at_least, "at most": self.at_most}
         return " and ".join(f"{words} {bound:g}" for words, bound in said.items() if bound is not None)
+
+    def as_dict(self) -> dict[str, float | None]:
+        above = {} if self.above is None else {"above": self.above}
+        return {"at_least": self.at_least, "at_most": self.at_most, **above}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +75,11 @@ class Figure:
 
     def as_dict(self) -> dict[str, Any]:
         bound, said = self.bound, self.measure
-        asked = None if bound is None else {"at_least": bound.at_least, "at_most": bound.at_most}
         return {
             "dimension": self.dimension,
             **_plain(said),
             "unit": self.unit,
-            "threshold": asked,
+            "threshold": None if bound is None else bound.as_dict(),
             "status": self.status,
             "baseline": None if self.baseline is None else _plain(self.baseline),
             "sources": list(self.sources),
@@ -76,7 +92,7 @@ class Figure:
         return cls(
             row["dimension"],
             _measure(row),
-            None if asked is None else Bound(asked["at_least"], asked["at_most"]),
+            None if asked is None else Bound(asked["at_least"], asked["at_most"], asked.get("above")),
             None if baseline is None else _measure(baseline),
             tuple(row["sources"]),
             row["unit"],
@@ -86,12 +102,15 @@ class Figure:
 def status(measure: Measure, bound: Bound) -> Status:
     """*meets*: the whole interval holds the bound, or the value where there is no interval; *watch*: the value alone.
 
-    A value that is missing or no number is *not assessed*, and so is a bound that asks nothing.
+    Where the whole interval is asked to lie above something, what is not sure of it *fails*. A value that is missing or
+    no number is *not assessed*, and so is a bound that asks nothing.
     """
     value = measure.value
-    if value is None or not math.isfinite(value) or (bound.at_least is None and bound.at_most is None):
+    if value is None or not math.isfinite(value) or not bound.asks:
         return NOT_ASSESSED
-    if not bound.holds(value):
+    if not bound.holds(value) or (
+        bound.above is not None and not (measure.low is not None and measure.low > bound.above)
+    ):
         return FAILS
     ends = [end for end in (measure.low, measure.high) if end is not None]
     return MEETS if all(bound.holds(end) for end in ends) else WATCH
@@ -101,6 +120,11 @@ def of_dimension(figures: Iterable[Figure], dimension: str) -> Status:
     """As bad as the worst of those that something was asked of; *not assessed* where nothing was."""
     said = [f.status for f in figures if f.dimension == dimension and f.status is not None]
     return next((worst for worst in _WORST_FIRST if worst in said), NOT_ASSESSED)
+
+
+def _of(choose: Callable[[list[float]], float], *bounds: float | None) -> float | None:
+    given = [bound for bound in bounds if bound is not None]
+    return choose(given) if given else None
 
 
 def _plain(said: Measure) -> dict[str, Any]:

@@ -27,6 +27,8 @@ QUESTIONS = {
     "cost effectiveness": "What does a right answer cost?",
 }
 _WORDS = {MEETS: "meets", WATCH: "watch", FAILS: "FAILS", NOT_ASSESSED: "not assessed"}
+# Whether what is met was asked before, or changed after a result was known.
+_WHEN = {False: "as asked before the run", True: "as asked now: something was changed after a result was known"}
 
 Cell = str | int | float | None
 
@@ -95,8 +97,12 @@ class QualityReport:
         named = {status: [d for d, s in said.items() if s == status] for status in (FAILS, WATCH, NOT_ASSESSED, MEETS)}
         verbs = {FAILS: "fails in", WATCH: "is to be watched in", NOT_ASSESSED: "is not assessed in", MEETS: "meets"}
         parts = [f"{verbs[status]} {_listed(names)}" for status, names in named.items() if names]
-        parts[-1] += "" if MEETS not in said.values() else ", as asked before the run"
-        return f"{self.model} {'; it '.join(parts)}."
+        sentence = f"{self.model} {'; it '.join(parts)}"
+        if MEETS not in said.values():
+            return f"{sentence}."
+        if self.changes is None:
+            return f"{sentence}. Whether that was asked before a result was known is not known."
+        return f"{sentence}, {_WHEN[bool(self.changes)]}."
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -171,9 +177,9 @@ def as_text(report: QualityReport, version: Version) -> str:
 def changed(report: QualityReport) -> list[str]:
     """What is said of thresholds that were changed after a result was known."""
     if report.changes is None:
-        return ["Whether a threshold was changed after a result was known is not known: there is no git history."]
+        return ["Whether a threshold was changed after a result was known is not known: git's history does not tell."]
     if not report.changes:
-        return ["No threshold was changed after a result was known."]
+        return ["No threshold was changed after a result had been committed."]
     return ["Changed after a result was known:", *(f"- {change}" for change in report.changes)]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from towpath import assessing, challenging, measuring, thresholds, timing
-from towpath.project import FILE, Project
+from towpath.project import FILE, Limit, Project
 from towpath_checks import quality_report
 from towpath_checks.measures import Measure
 from towpath_checks.measures.reproducibility import reproducibility
@@ -43,9 +43,7 @@ class Later:
 
     def judged(self, project: Project) -> list[Verdict]:
         """A verdict for each limit about what was measured here; the others the evaluation has judged."""
-        names = set(timing.NAMES)
-        limits = {name: limit for name, limit in project.settings.limits.items() if name in names}
-        return measuring.held([figure.measure for figure in self.figures], limits)
+        return measuring.held([figure.measure for figure in self.figures], _limits(project))
 
 
 def later(project: Project, versions: Mapping[str, str], store: Callable[[], Store]) -> Later:
@@ -58,13 +56,20 @@ def later(project: Project, versions: Mapping[str, str], store: Callable[[], Sto
     ]
     figures += [
         Figure(ACCURACY, said, sources=("data/prepared.parquet", "data/splits.parquet", "package"))
-        for said in _tried(("gain_over_present",), lambda: challenging.measures(project, store()))
+        for said in _tried(challenging.NAMES[:1], lambda: challenging.measures(project, store()))
     ]
     made = reproducibility(versions)
     for said in (made.pinned, made.identical_files, made.largest_difference):
         bound = Bound(at_least=1.0) if said is made.pinned else None
         figures.append(Figure(REPRODUCIBILITY, said, bound, sources=("dvc.lock",)))
-    return Later(tuple(assessing.asked(figures, project.settings.limits)))
+    limits = _limits(project)
+    return Later(tuple(assessing.asked([*figures, *assessing.without_a_figure(limits, figures)], limits)))
+
+
+def _limits(project: Project) -> dict[str, Limit]:
+    """Those about what is measured here."""
+    limits = project.settings.limits
+    return {name: limits[name] for name in limits.keys() - assessing.limits_of_evaluation(limits).keys()}
 
 
 _UNITS = {timing.SECONDS: "s", timing.P50: "ms", timing.P95: "ms", timing.ENERGY: "Wh"}
@@ -76,7 +81,8 @@ def reported(
     """The whole report of what the project's files now make."""
     figures, annexes = _evaluated(project)
     settings = project.settings
-    inputs = {name: sha256_file(project.path(name)) for name in _SOURCES if project.path(name).is_file()}
+    plots = sorted(str(path.relative_to(project.root)) for path in (project.reports / "plots").glob("*.png"))
+    inputs = {name: sha256_file(project.path(name)) for name in (*_SOURCES, *plots) if project.path(name).is_file()}
     return QualityReport(
         model=project.name,
         title=settings.title,

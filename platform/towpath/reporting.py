@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from towpath_checks import quality_report
+from towpath_checks.measures import Measure
 from towpath_checks.measures.timeliness import development_days
 from towpath_checks.quality import TIMELINESS, Figure
 from towpath_checks.quality_report import QualityReport, Version
@@ -54,9 +55,8 @@ def found(environ: Mapping[str, str], text: str) -> Found:
         raise Mismatch(f"the quality report of {version.ref} is about {report.model}, {report.digest[:19]}")
     levels = tuple(sorted(version.aliases))
     standing = Version(version.ref, at.policy().stage_of(version.aliases), levels, signed)
-    plots = {PurePosixPath(path).stem: at.store.run_file(version, path) for path in _PLOTS}
-    pictures = {name: picture for name, picture in plots.items() if picture is not None}
-    return Found(replace(report, figures=(*report.figures, *_days(at, version, report))), standing, pictures)
+    figures = (*report.figures, *_days(at, version, report))
+    return Found(replace(report, figures=figures), standing, _pictures(at, version, report))
 
 
 def write(found: Found, output: Path) -> None:
@@ -85,8 +85,24 @@ def _signed(at: Desk, version: ModelVersion, content: bytes) -> str:
     if any(named != digest for _, named in told):
         raise Mismatch(f"the quality report of {version.ref} is not the one that was signed", hint="towpath audit")
     if not told:
-        return "Nobody has signed this report."
+        problem = next((f" Its evidence: {one.problem}." for one in read if one.problem), "")
+        return f"Nobody has signed this report.{problem}"
     return f"Signed by {', '.join(sorted({owner for one, _ in told for owner in one.owners}))}."
+
+
+def _pictures(at: Desk, version: ModelVersion, report: QualityReport) -> dict[str, bytes]:
+    """Those that the report names, by digest. Raises: Mismatch where one is another than when it was made."""
+    found = {}
+    for path in _PLOTS:
+        named, content = report.inputs.get(f"reports/{path}"), at.store.run_file(version, path)
+        if named is None or content is None:
+            continue
+        if named != f"sha256:{hashlib.sha256(content).hexdigest()}":
+            raise Mismatch(
+                f"{path} of {version.ref} is not the one that the report was made with", hint="towpath audit"
+            )
+        found[PurePosixPath(path).stem] = content
+    return found
 
 
 def _days(at: Desk, version: ModelVersion, report: QualityReport) -> list[Figure]:
@@ -100,8 +116,17 @@ def _days(at: Desk, version: ModelVersion, report: QualityReport) -> list[Figure
     levels = [level.name for level in at.policy().levels]
     pairs = [(_START, _CANDIDATE), *((_CANDIDATE, level) for level in levels[:1])]
     pairs += [(_START, level) for level in levels[-1:]]
-    asked = [Figure(TIMELINESS, development_days(reached, *pair), sources=_LEDGER, unit="days") for pair in pairs]
+    asked = [Figure(TIMELINESS, _between(reached, *pair), sources=_LEDGER, unit="days") for pair in pairs]
     return [figure for figure in asked if figure.measure.name not in {f.measure.name for f in report.figures}]
+
+
+def _between(reached: Mapping[str, datetime], start: str, end: str) -> Measure:
+    """Where the declared start lies after the end, that is said, and nothing else is lost."""
+    try:
+        return development_days(reached, start, end)
+    except Misused as no:
+        name = development_days({}, start, end).name
+        return Measure(name, None, None, None, 0, no.message)
 
 
 def _json(content: bytes, ref: str) -> Any:

@@ -45,6 +45,10 @@ def measured(value: float | None, low: float | None = None, high: float | None =
         (measured(math.inf), Bound(at_least=0.8), NOT_ASSESSED),
         (measured(0.9, math.nan, 0.95), Bound(at_least=0.8), WATCH),
         (measured(0.9), Bound(), NOT_ASSESSED),
+        (measured(0.05, 0.01, 0.09), Bound(above=0.0), MEETS),
+        (measured(0.05, 0.0, 0.09), Bound(above=0.0), FAILS),
+        (measured(0.0, 0.0, 0.0), Bound(above=0.0), FAILS),
+        (measured(0.05), Bound(above=0.0), FAILS),
     ],
 )
 def test_a_status_by_hand(measure: Measure, bound: Bound, expected: str) -> None:
@@ -89,3 +93,15 @@ def test_a_figure_comes_back_from_json_and_its_status_is_judged_anew() -> None:
     assert row["status"] == WATCH
     assert Figure.of({**row, "status": MEETS}) == whole
     assert Figure.of({**row, "status": MEETS}).status == WATCH
+
+
+def test_two_bounds_together_ask_what_is_stricter() -> None:
+    assert Bound(at_least=0.1, above=0.0).stricter(Bound(at_least=0.2, at_most=1.0)) == Bound(0.2, 1.0, 0.0)
+    assert Bound(at_most=0.5).stricter(Bound(at_most=0.1)) == Bound(at_most=0.1)
+
+
+def test_a_bound_above_comes_back_from_json() -> None:
+    asked = figure(measured(0.05, 0.01, 0.09), Bound(at_least=0.02, above=0.0))
+    assert Figure.of(json.loads(json.dumps(asked.as_dict()))) == asked
+    assert asked.bound is not None
+    assert asked.bound.words == "whole interval above 0 and at least 0.02"

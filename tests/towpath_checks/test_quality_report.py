@@ -61,10 +61,16 @@ REPORT = QualityReport(
 
 
 def test_the_verdict_says_the_worst_first_and_leaves_nothing_out() -> None:
-    assert REPORT.sentence == (
+    assert replace(REPORT, changes=()).sentence == (
         "occupation-coder fails in reproducibility; it is to be watched in accuracy; "
         "it is not assessed in explainability and cost effectiveness; it meets timeliness, as asked before the run."
     )
+
+
+def test_the_verdict_does_not_say_before_the_run_of_what_was_changed_after_a_result_or_may_have_been() -> None:
+    assert REPORT.sentence.endswith("timeliness, as asked now: something was changed after a result was known.")
+    said = replace(REPORT, changes=None).sentence
+    assert said.endswith("timeliness. Whether that was asked before a result was known is not known.")
 
 
 @pytest.mark.parametrize("render", [as_markdown, lambda r, v: as_html(r, v, {"reliability": PIXEL}), as_text])

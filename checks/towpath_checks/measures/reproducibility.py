@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from towpath_checks.measures._common import Measure
 from towpath_core.errors import Misused
 
+NAMES = ("pinned_versions", "identical_files", "largest_difference")
 NOT_DONE = "no clean-room re-run has been done"
 
 

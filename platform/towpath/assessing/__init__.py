@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from towpath_checks.measures import Measure
-from towpath_checks.quality import Bound, Figure
+from towpath_checks.measures.reproducibility import NAMES as REPEATED
+from towpath_checks.quality import ACCURACY, Bound, Figure
 from towpath_checks.quality_report import Annex
 from towpath_core.errors import Refused, TowpathError
 
@@ -72,20 +73,37 @@ def assess(evaluated: Evaluated) -> Assessment:
         found, tables = dimension.assess(evaluated)
         figures, annexes = figures + found, annexes + tables
     figures += cost.assess(evaluated.project, [figure.measure for figure in figures])
-    return asked(figures, evaluated.project.settings.limits), sorted(annexes, key=lambda annex: len(annex.rows))
+    limits = limits_of_evaluation(evaluated.project.settings.limits)
+    figures += without_a_figure(limits, figures, evaluated.measured)
+    return asked(figures, limits), sorted(annexes, key=lambda annex: len(annex.rows))
 
 
 def asked(figures: Iterable[Figure], limits: Mapping[str, Limit]) -> list[Figure]:
-    """The figures, each with the limit that towpath.yaml has for it; one that has its bound already keeps it."""
+    """The figures, each with the limit that towpath.yaml has for it, and with what is asked of it in any case."""
     bounds = {name: Bound(limit.at_least, limit.at_most) for name, limit in limits.items()}
-    return [f if f.bound else replace(f, bound=bounds.get(f.measure.name)) for f in figures]
+    return [replace(f, bound=_both(f.bound, bounds.get(f.measure.name))) for f in figures]
 
 
 def limits_of_evaluation(limits: Mapping[str, Limit]) -> dict[str, Limit]:
-    """Without those of what is measured later, on the packaged model: the run judges them."""
-    from towpath import timing
+    """Without those of what is measured later, of the packaged model: the run judges them."""
+    from towpath import challenging, timing
 
-    return {name: limit for name, limit in limits.items() if name not in timing.NAMES}
+    later = (*timing.NAMES, *challenging.NAMES, *REPEATED)
+    return {name: limit for name, limit in limits.items() if name not in later}
+
+
+def _both(one: Bound | None, other: Bound | None) -> Bound | None:
+    return one.stricter(other) if one and other else one or other
+
+
+def without_a_figure(
+    limits: Iterable[str], figures: Iterable[Figure], measured: Iterable[Measure] = ()
+) -> list[Figure]:
+    """For each limit about what the figures leave out: what was asked must not be lost, or it would read as a pass."""
+    known, said = {figure.measure.name for figure in figures}, list(measured)
+    why = f"no figure of this name was measured: {SETTINGS}, limits"
+    missing = [name for name in limits if name not in known]
+    return [Figure(ACCURACY, named(said, name) or none(name, why), sources=TESTED) for name in missing]
 
 
 def as_json(figures: Iterable[Figure], annexes: Iterable[Annex]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def test_what_the_project_asks_is_judged_and_the_present_process_stands_beside_i
     assert row["status"] == "meets"
     assert row["threshold"] == {"at_least": 0.5, "at_most": None}
     assert row["baseline"]["name"] == "baseline_accuracy_4"
-    assert figures(plain)["gain_over_baseline"]["threshold"] == {"at_least": 0.0, "at_most": None}
+    assert figures(plain)["gain_over_baseline"]["threshold"] == {"at_least": None, "at_most": None, "above": 0.0}
 
 
 @pytest.mark.parametrize(
@@ -192,3 +192,36 @@ def test_an_audit_sample_that_is_none_is_not_assessed_and_says_why(tmp_path: Pat
     row = figures(json.loads((project.reports / "quality.json").read_text()))["audited_accuracy"]
     assert row["value"] is None
     assert told in row["note"]
+
+
+LIMITS = {
+    "accuracy_4": {"at_least": 0.5},
+    "gain_over_baseline": {"at_least": 0.9},
+    "sensitivity_threshold": {"at_most": 0.5},
+    "baseline_accuracy_4": {"at_most": 0.1},
+    "acuracy_4": {"at_least": 0.5},
+    "gain_over_present": {"at_least": 0.0},
+}
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return evaluated(tmp_path_factory.mktemp("limited"), limits=LIMITS)[0].reports
+
+
+def test_a_limit_is_asked_beside_what_is_asked_in_any_case(limited: Path) -> None:
+    found = figures(json.loads((limited / "quality.json").read_text()))
+    assert found["gain_over_baseline"]["threshold"] == {"at_least": 0.9, "at_most": None, "above": 0.0}
+    assert found["gain_over_baseline"]["status"] == "fails"
+    assert found["sensitivity_threshold"]["threshold"] == {"at_least": None, "at_most": 0.01}
+
+
+def test_a_limit_about_what_has_no_figure_is_shown_and_not_assessed(limited: Path) -> None:
+    found = figures(json.loads((limited / "quality.json").read_text()))
+    assert found["acuracy_4"]["status"] == "not assessed"
+    assert found["baseline_accuracy_4"]["status"] == "fails"
+
+
+def test_a_limit_about_what_the_run_measures_is_left_to_the_run(limited: Path) -> None:
+    judged = {row["gate"] for row in json.loads((limited / "metrics.json").read_text())["findings"]}
+    assert judged == {*LIMITS, "better_than_baseline"} - {"gain_over_present"}
