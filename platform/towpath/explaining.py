@@ -130,7 +130,7 @@ def _reason(measure: Any) -> Reason:
 def _nearest(
     project: Project, model: Any, train: pd.DataFrame, asked: pd.DataFrame, top: int
 ) -> list[tuple[Neighbour, ...]]:
-    """By row number where an id is, or is declared to be, what names a person."""
+    """By row number where an id is, is declared to be, or reads like what names a person: one without any digit."""
     data = project.settings.data
     inputs, labels = train[project.input_names()], _labels(project, train)
     try:
@@ -141,7 +141,8 @@ def _nearest(
         return [() for _ in range(len(asked))]
     ids = train[data.record_id].astype(str).tolist()
     told = {near.record_id: ids[int(near.record_id)] for group in found for near in group}
-    if data.record_id in data.identifiers or any(kind_of(name) for name in told.values()):
+    names = [name for name in told.values() if kind_of(name) or not any(map(str.isdigit, name)) or " " in name]
+    if names or data.record_id in data.identifiers:
         told = {row: f"row {int(row) + 1} of the training part" for row in told}
     return [tuple(Neighbour(told[near.record_id], near.label, near.similarity) for near in group) for group in found]
 

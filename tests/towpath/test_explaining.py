@@ -136,8 +136,10 @@ def test_a_model_without_numbers_of_its_own_has_no_neighbours() -> None:
 
 def test_ids_that_name_a_person_are_told_as_rows() -> None:
     mails = TITLES.assign(record_id=[f"person{number}@example.org" for number in range(60)])
+    called = TITLES.assign(record_id=[f"Anna Mueller-{chr(97 + n % 26)}{n}" for n in range(60)])
+    first = TITLES.assign(record_id=["anna" + "abcdefghij"[n // 10] + "abcdefghij"[n % 10] for n in range(60)])
     declared = project(TEXT, examples=CODING.settings.examples, identifiers=("record_id",))
-    for of, train in ((CODING, mails), (declared, TITLES)):
+    for of, train in ((CODING, mails), (CODING, called), (CODING, first), (declared, TITLES)):
         found = explaining.examples(of, MODEL, asking(MODEL), train)
         assert "example.org" not in repr(found)
         assert all(near.record_id.startswith("row ") for one in found for near in one.nearest)

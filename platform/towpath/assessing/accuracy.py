@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from towpath.assessing import SETTINGS, TESTED, Assessment, Evaluated, named, none, texts, tried
 from towpath_checks.measures import Measure
 from towpath_checks.quality import ACCURACY, Bound, Figure
 from towpath_checks.quality_report import Annex
-from towpath_core.errors import NotFound, Refused
+from towpath_core.errors import NotFound, Refused, TowpathError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from towpath_checks.measures.misclassification import CorrectedTotals
@@ -149,14 +150,20 @@ def _worst(found: Subgroups) -> Measure:
     name = f"worst_accuracy_{found.domain}"
     if worst is None:
         return none(name, "no group has enough records")
-    return replace(worst, name=name, note=f"{found.worst}; picked because it is the lowest")
+    left = len(found.not_assessable)
+    note = f"{found.worst}; picked because it is the lowest of {len(found.groups) - left} groups"
+    return replace(worst, name=name, note=f"{note}; {left} more have too few records to be assessed" if left else note)
 
 
 def _of_domain(found: Subgroups) -> Annex:
+    """A group of one or two records is not named: its name may be somebody's."""
+    told = [(group, said) for group, said in found.groups if said.n >= _TOLD]
+    few = len(found.groups) - len(told)
+    named_rows = tuple((group, said.n, _value(said), _ends(said), said.note) for group, said in told)
     return Annex(
         f"Accuracy by {found.domain}",
         (found.domain, "records", "accuracy", "interval", "note"),
-        tuple((group, counted(m.n), _value(m), _ends(m), m.note) for group, m in found.groups),
+        (*named_rows, *([(f"(groups of under {_TOLD} records: {few})", "", "not assessable", "", "")] if few else [])),
         "Groups of few records are not assessable, and have no part in the gap.",
         TESTED,
     )
@@ -201,7 +208,10 @@ def _stress_set(evaluated: Evaluated) -> list[Figure]:
     def measured() -> tuple[Measure, ...]:
         records = _labelled(evaluated, name)
         truth = texts(records, project.settings.data.target)
-        return stress_set(truth, evaluated.ask(records).labels, evaluated.right).measures
+        if unlabelled := truth.count(""):
+            raise Refused(f"{name}: {unlabelled} of {len(truth)} records have no label")
+        found = stress_set(truth, _answers(evaluated, records, name), evaluated.right)
+        return tuple(_noted(said, _learnt(evaluated, records)) for said in found.measures)
 
     return tried(ACCURACY, "stress_accuracy", measured, (name, "model/model.skops"))
 
@@ -213,8 +223,31 @@ def _labelled(evaluated: Evaluated, name: str) -> pd.DataFrame:
     if not path.is_file():
         raise NotFound(f"there is no file {name}", hint=f"dvc pull, or mend {SETTINGS}, quality")
     frame = checking.read(evaluated.project, path)
-    numbers = [field.name for field in evaluated.project.settings.data.inputs if field.type == "number"]
-    return frame.assign(**{column: _numbers(frame, column, name) for column in numbers})
+    inputs = evaluated.project.settings.data.inputs
+    numbers = {field.name: _numbers(frame, field.name, name) for field in inputs if field.type == "number"}
+    return frame.assign(**numbers, **{f.name: texts(frame, f.name) for f in inputs if f.type == "string"})
+
+
+def _answers(evaluated: Evaluated, records: pd.DataFrame, name: str) -> np.ndarray[Any, Any]:
+    try:
+        return evaluated.ask(records).labels
+    except TowpathError:
+        raise
+    except Exception as error:  # noqa: BLE001 # a model of anybody; its words may quote records
+        raise Refused(f"the model does not answer {name}: {type(error).__name__}") from None
+
+
+def _learnt(evaluated: Evaluated, records: pd.DataFrame) -> str:
+    """How many of the records are, for the model, the same as one that it was trained on."""
+    columns = evaluated.project.input_names()
+    trained, asked = ([*zip(*(texts(f, c) for c in columns), strict=True)] for f in (evaluated.parts["train"], records))
+    known = set(trained)
+    same = sum(row in known for row in asked)
+    return f"{same} of {len(records)} have the inputs of a record that the model was trained on" if same else ""
+
+
+def _noted(said: Measure, note: str) -> Measure:
+    return replace(said, note="; ".join(part for part in (said.note, note) if part))
 
 
 def _numbers(frame: pd.DataFrame, column: str, name: str) -> pd.Series[float]:
@@ -251,9 +284,15 @@ def _totals(found: CorrectedTotals, name: str, period: str) -> Annex:
             for row in found.classes
         ),
         f"The calibration estimator (Kloos et al. 2020) over {found.audited:,} audited records of {period}: counting "
-        "answers is biased even where most are right. A sample of another period corrects nothing.",
+        "answers is biased even where most are right. A sample of another period corrects nothing." + _merged(found),
         (name,),
     )
+
+
+def _merged(found: CorrectedTotals) -> str:
+    if not found.merged:
+        return ""
+    return f" Of too few audited records each, and taken together: {', '.join(found.merged)}."
 
 
 def counted(n: int) -> int | str:

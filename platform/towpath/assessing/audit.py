@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("record_id", "predicted", "true", "inclusion_probability")
 PERIOD = "period"
+_SMALLEST = 1e-9  # one of a thousand million records: less is a slip of the pen
 
 
 def corrected(project: Project, name: str) -> tuple[Measure, CorrectedTotals, str]:
@@ -65,17 +66,21 @@ def _csv(project: Project, name: str, columns: tuple[str, ...]) -> list[dict[str
         raise NotFound(f"there is no file {name}", hint="dvc pull, or mend towpath.yaml, quality.audit_sample")
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream, strict=True))
+            read = csv.DictReader(stream, strict=True)
+            rows, head = list(read), list(read.fieldnames or [])
     except (UnicodeDecodeError, csv.Error):
         raise Refused(f"{name} is no CSV file in UTF-8") from None
     if not rows:
         raise Refused(f"{name} has no rows")
     if missing := [column for column in columns if column not in rows[0]]:
         raise Refused(f"{name} has no column {', '.join(missing)}")
-    for number, row in enumerate(rows, 2):
-        if empty := [column for column in columns if not row[column]]:
+    if twice := [column for column in columns if head.count(column) > 1]:
+        raise Refused(f"{name} has the column {', '.join(twice)} twice")
+    stripped = [{key: value.strip() for key, value in row.items() if key and value} for row in rows]
+    for number, row in enumerate(stripped, 2):
+        if empty := [column for column in columns if not row.get(column)]:
             raise Refused(f"{name}, line {number}: {', '.join(empty)} is empty")
-    return rows
+    return stripped
 
 
 def _chance(text: str, name: str) -> float:
@@ -83,7 +88,7 @@ def _chance(text: str, name: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 < value <= 1:
+    if not _SMALLEST <= value <= 1:
         raise Refused(f"{name}: an inclusion_probability is no number above 0 and up to 1")
     return value
 
@@ -93,6 +98,8 @@ def _totals(project: Project, name: str) -> Mapping[str, float]:
     if not project.path(beside).is_file():
         return {}
     rows = _csv(project, beside, ("class", "records"))
+    if len({row["class"] for row in rows}) < len(rows):
+        raise Refused(f"{beside}: a class stands twice")
     try:
         totals = {row["class"]: float(row["records"]) for row in rows}
     except ValueError:

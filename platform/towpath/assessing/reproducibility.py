@@ -27,7 +27,8 @@ def assess(evaluated: Evaluated) -> Assessment:
             level=_coarse(evaluated),
         )
     except Refused as no:
-        return [Figure(REPRODUCIBILITY, none(f"sensitivity_{kind}", no.message)) for kind in _KINDS], []
+        bound = Bound(at_most=tolerance)
+        return [Figure(REPRODUCIBILITY, none(f"sensitivity_{kind}", no.message), bound) for kind in _KINDS], []
     largest = {measure.name: measure for measure in found.largest}
     figures = [
         Figure(REPRODUCIBILITY, largest[name], Bound(at_most=tolerance), sources=_SOURCES)

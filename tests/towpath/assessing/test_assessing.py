@@ -7,11 +7,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from small_project import TITLES, evaluated, records, small_project
+from towpath.assessing import Evaluated, accuracy, cost, reproducibility
+from towpath.assessing.audit import corrected
+from towpath.measuring import Answered
+from towpath.project import Project, Quality
+from towpath.stages import part_of
 from towpath.stages.evaluate import evaluate
+from towpath_checks.measures import Measure
 from towpath_checks.quality_report import parts
+from towpath_core.errors import Refused
 
 COST = {
     "currency": "EUR",
@@ -225,3 +234,123 @@ def test_a_limit_about_what_has_no_figure_is_shown_and_not_assessed(limited: Pat
 def test_a_limit_about_what_the_run_measures_is_left_to_the_run(limited: Path) -> None:
     judged = {row["gate"] for row in json.loads((limited / "metrics.json").read_text())["findings"]}
     assert judged == {*LIMITS, "better_than_baseline"} - {"gain_over_present"}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """With a stress set, an audit sample and costs declared, whatever they hold."""
+    quality = {"reviewer_accuracy": 0.95, "cost": COST, "stress": "data/stress.csv", "audit_sample": "data/audit.csv"}
+    return small_project(tmp_path_factory.mktemp("broken"), quality=quality)
+
+
+def at_hand(project: Project, ask: Any = None) -> Evaluated:
+    """Of a model that always says 5434, and that has learnt the training part."""
+    parts = {part: part_of(project, part) for part in ("train", "validation", "test")}
+    truth = parts["test"]["code"].to_numpy(dtype=object).astype(str)
+    classes = np.array(["2314", "5434"])
+    always = ask or (lambda frame: Answered(np.tile([0.1, 0.9], (len(frame), 1)), classes))
+    said = Answered(np.tile([0.1, 0.9], (len(truth), 1)), classes)
+    return Evaluated(project, parts, truth, said, said.labels, 0.5, always, None, ())
+
+
+def stressed(project: Project, frame: pd.DataFrame, ask: Any = None) -> dict[str, Any]:
+    frame.to_csv(project.path("data/stress.csv"), index=False)
+    [first, *_] = accuracy._stress_set(at_hand(project, ask))
+    return first.as_dict()
+
+
+def test_a_stress_set_without_all_labels_is_refused_and_not_counted_as_wrong(project: Project) -> None:
+    half = records(60).assign(code=lambda frame: frame["code"].where(frame.index % 2 == 0))
+    said = stressed(project, half)
+    assert (said["value"], said["note"]) == (None, "data/stress.csv: 30 of 60 records have no label")
+
+
+def test_a_stress_set_with_missing_texts_is_asked_as_the_server_has_them(project: Project) -> None:
+    asked: list[pd.DataFrame] = []
+    plain = at_hand(project).ask
+
+    def ask(frame: pd.DataFrame) -> Answered:
+        asked.append(frame)
+        return plain(frame)
+
+    said = stressed(project, records(60).assign(text=lambda frame: frame["text"].where(frame.index > 0)), ask)
+    assert said["value"] is not None
+    assert asked[0]["text"].tolist()[0] == ""
+
+
+def test_a_model_that_does_not_answer_the_stress_set_stops_nothing_and_quotes_no_record(project: Project) -> None:
+    def fails(frame: pd.DataFrame) -> Answered:
+        raise ValueError(frame["text"].iloc[0])
+
+    said = stressed(project, records(60), fails)
+    assert (said["value"], said["note"]) == (None, "the model does not answer data/stress.csv: ValueError")
+
+
+def test_stress_records_that_the_model_has_learnt_are_told(project: Project) -> None:
+    said = stressed(project, part_of(project, "train").drop(columns="part", errors="ignore").head(40))
+    assert "40 of 40 have the inputs of a record that the model was trained on" in said["note"]
+
+
+HEAD = "record_id,predicted,true,inclusion_probability"
+ROWS = [f"{code}-{n}, {code},{code} ,0.1" for code in TITLES for n in range(30)]
+
+
+def sampled(project: Project, *lines: str, totals: str = "") -> Any:
+    project.path("data/audit.csv").write_text("\n".join(lines) + "\n")
+    project.path("data/audit.totals.csv").unlink(missing_ok=True)
+    if totals:
+        project.path("data/audit.totals.csv").write_text(totals)
+    return corrected(project, "data/audit.csv")
+
+
+def test_blanks_around_a_code_make_no_other_class(project: Project) -> None:
+    share, found, _ = sampled(project, HEAD, *ROWS)
+    assert share.value == 1
+    assert [row.code for row in found.classes] == sorted(TITLES)
+
+
+@pytest.mark.parametrize(
+    ("lines", "totals", "words"),
+    [
+        ([f"{HEAD},true", *[f"{row},2314" for row in ROWS]], "", "has the column true twice"),
+        ([HEAD, *[row.replace("0.1", "1e-300") for row in ROWS]], "", "no number above 0"),
+        ([HEAD, *ROWS], "class,records\n5434,300\n5434,3000\n2314,300\n6145,300\n", "a class stands twice"),
+        ([HEAD, "1,5434"], "", "line 2: true, inclusion_probability is empty"),
+    ],
+)
+def test_an_audit_sample_that_says_two_things_is_refused(
+    project: Project, lines: list[str], totals: str, words: str
+) -> None:
+    with pytest.raises(Refused, match=words):
+        sampled(project, *lines, totals=totals)
+
+
+def test_classes_that_were_taken_together_are_named(project: Project) -> None:
+    sampled(project, HEAD, *ROWS, "a,1111,1111,0.5", "b,1112,1112,0.5")
+    _, [table] = accuracy._audit(at_hand(project))
+    assert table.note.endswith("Of too few audited records each, and taken together: 1111, 1112.")
+
+
+def test_a_group_of_one_or_two_records_is_not_named(project: Project) -> None:
+    evaluated = at_hand(project)
+    evaluated.test["mode"] = ["Anna Mueller", "Berta Meier", *["web"] * (len(evaluated.test) - 2)]
+    found, [table] = accuracy._domains(evaluated)
+    assert [row[0] for row in table.rows] == ["web", "(groups of under 3 records: 2)"]
+    assert "Anna" not in str((found, table))
+    assert found[0].measure.note.endswith("lowest of 1 groups; 2 more have too few records to be assessed")
+
+
+def test_alternatives_that_cannot_be_compared_are_not_assessed_and_no_pass(project: Project, tmp_path: Path) -> None:
+    columns = {"kind": ["seed"], "name": ["seed 1"], "record_id": ["x"], "label": ["5434"], "score": [0.9]}
+    pd.DataFrame(columns).to_parquet(project.path("data/alternatives.parquet"))
+    found, _ = reproducibility.assess(at_hand(project))
+    project.path("data/alternatives.parquet").unlink()
+    assert {figure.status for figure in found} == {"not assessed"}
+
+
+def test_costs_beyond_all_numbers_are_not_assessed(project: Project) -> None:
+    dear = {**COST, "horizon_years": 5e-324}
+    settings = project.settings.model_copy(update={"quality": Quality.model_validate({"cost": dear})})
+    said = [Measure("automatic_coding_rate", 0.5, 0.4, 0.6, 100), Measure("process_accuracy", 0.9, 0.8, 0.95, 100)]
+    found = cost.assess(Project(project.root, settings), said)
+    assert [figure.measure.value for figure in found] == [None, None]
