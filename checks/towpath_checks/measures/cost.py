@@ -72,18 +72,32 @@ def cost_per_accurate_record(
     return Measure("cost_per_accurate_record", value, min(ends[0], value), max(ends[1], value), 1, note)
 
 
-def break_even(candidate: Process, baseline: Process, work: Work) -> Measure:
+def break_even(
+    candidate: Process, baseline: Process, work: Work, worst: Process | None = None, best: Process | None = None
+) -> Measure:
     """Years until both have cost the same: (fixed of the candidate - fixed of the baseline) / what it saves a year.
 
-    Not assessed where it saves nothing; 0 where it costs no more from the first day.
+    Not assessed where it saves nothing; 0 where it costs no more from the first day. Interval: as for the cost of an
+    accurate record; None where at the unfavourable end it never breaks even.
     """
+    name = "break_even_years"
     saved = work.ongoing(baseline) - work.ongoing(candidate)
     more = candidate.fixed - baseline.fixed
     if more <= 0 <= saved:
-        return Measure("break_even_years", 0.0, None, None, 1, "it costs no more from the first day on")
+        return Measure(name, 0.0, None, None, 1, "it costs no more from the first day on")
+    if more < 0:
+        return Measure(name, None, None, None, 1, f"it costs less at once, and more from year {more / saved:.3g} on")
     if saved <= 0:
-        return Measure("break_even_years", None, None, None, 1, "it saves nothing: it never breaks even")
-    return Measure("break_even_years", more / saved, None, None, 1, "declared costs: there is no interval")
+        return Measure(name, None, None, None, 1, "it saves nothing: it never breaks even")
+    if worst is None or best is None:
+        return Measure(name, more / saved, None, None, 1, "declared costs: there is no interval")
+    ends = [work.ongoing(baseline) - work.ongoing(end) for end in (best, worst)]
+    if min(ends) <= 0:
+        note = "at the unfavourable end of what was measured it never breaks even: there is no interval"
+        return Measure(name, more / saved, None, None, 1, note)
+    low, high = sorted(more / end for end in ends)
+    note = "from the unfavourable to the favourable ends of the measured intervals"
+    return Measure(name, more / saved, min(low, more / saved), max(high, more / saved), 1, note)
 
 
 def _per_record(process: Process, work: Work) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -33,9 +34,13 @@ def assess(project: Project, measured: Iterable[Measure]) -> list[Figure]:
     sources = (SETTINGS, "reports/metrics.json")
     cost = cost_per_accurate_record(candidate, work, worst, best)
     present = replace(cost_per_accurate_record(baseline, work), name="baseline_cost_per_accurate_record")
+    years = break_even(candidate, baseline, work, worst, best)
+    values = (end for said in (cost, present, years) for end in (said.value, said.low, said.high) if end is not None)
+    if not all(map(math.isfinite, values)):
+        return [Figure(COST, none(name, "the declared costs are beyond all numbers")) for name in _NAMES]
     return [
         Figure(COST, cost, None, present, sources, declared.currency),
-        Figure(COST, break_even(candidate, baseline, work), sources=sources, unit="years"),
+        Figure(COST, years, sources=sources, unit="years"),
     ]
 
 

@@ -45,6 +45,23 @@ def test_what_saves_nothing_never_breaks_even() -> None:
     assert "never" in break_even(dear, BY_HAND, WORK).note
 
 
+def test_the_years_hold_the_ends_of_what_was_measured() -> None:
+    worst, best = Process(80_000, 10_000, 0.6, 0.93), Process(80_000, 10_000, 0.4, 0.97)
+    said = break_even(MODEL, BY_HAND, WORK, worst, best)
+    assert said.low == pytest.approx(80_000 / 70_000)
+    assert said.high == pytest.approx(80_000 / 60_000)
+    never = break_even(MODEL, BY_HAND, WORK, Process(80_000, 10_000, 2, 0.9), best)
+    assert (never.value, never.high) == (said.value, None)
+    assert "never" in never.note
+
+
+def test_what_costs_less_at_first_and_more_each_year_is_told_so() -> None:
+    dear_to_run = Process(fixed=0, yearly=10_000, minutes_per_record=2, accuracy=0.9)
+    said = break_even(dear_to_run, Process(20_000, 0, 2, 0.9), WORK)
+    assert said.value is None
+    assert said.note == "it costs less at once, and more from year 2 on"
+
+
 def test_what_costs_no_more_from_the_first_day_breaks_even_at_once() -> None:
     assert break_even(Process(0, 0, 1, 0.9), BY_HAND, WORK).value == 0
 
