@@ -87,7 +87,12 @@ class Figure:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Figure:
-        """From what `as_dict` gave; the status is judged anew, never believed. Raises: KeyError, TypeError."""
+        """From what `as_dict` gave; the status is judged anew, never believed.
+
+        Raises: KeyError, TypeError, and ValueError for what is no number or of no dimension.
+        """
+        if row["dimension"] not in DIMENSIONS:
+            raise ValueError("a figure of no dimension")
         asked, baseline = row["threshold"], row["baseline"]
         return cls(
             row["dimension"],
@@ -132,4 +137,7 @@ def _plain(said: Measure) -> dict[str, Any]:
 
 
 def _measure(row: Mapping[str, Any]) -> Measure:
+    numbers = [row[k] for k in ("value", "low", "high") if row[k] is not None]
+    if not all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers):
+        raise ValueError("a figure that is no number")
     return Measure(*(row[k] for k in ("name", "value", "low", "high", "n", "note")))

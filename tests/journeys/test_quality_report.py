@@ -62,6 +62,17 @@ def test_a_report_that_somebody_changed_is_not_shown(tabular: World, tmp_path: P
         path.write_bytes(whole)
 
 
+def test_a_picture_that_somebody_changed_is_not_shown_under_the_signature(tabular: World, tmp_path: Path) -> None:
+    copy = tabular.copy(tmp_path)
+    [path] = [p for p in tabular.home.rglob("reliability.png") if "experiment" not in p.parts]
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(whole + b"more")
+        assert "reliability.png" in copy("report", f"{copy.name}/1", code=5).err
+    finally:
+        path.write_bytes(whole)
+
+
 def test_the_next_version_is_compared_with_the_present_one_and_a_limit_lowered_since_is_told(
     tabular: World, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import replace
 
@@ -104,6 +105,14 @@ def test_a_markdown_table_keeps_its_cells() -> None:
     assert row == "| &lt;b>paper&lt;/b> \\| scan | 120 | 0.500 |"
 
 
+def test_names_of_columns_become_no_markup_in_markdown() -> None:
+    odd = Annex("Accuracy by a|b<script>", ("a|b<script>",), (("web",),), "a<script>")
+    named = replace(
+        figure(ACCURACY, "accuracy_gap_a|b<script>", 0.1), measure=Measure("x<script>", 0.1, 0, 1, 9, "<script>")
+    )
+    assert "<script" not in as_markdown(replace(REPORT, annexes=(odd,), figures=(named,)), VERSION)
+
+
 def test_a_report_comes_back_from_json() -> None:
     assert read(json.loads(json.dumps(REPORT.as_json()))) == REPORT
 
@@ -116,6 +125,9 @@ def test_a_report_comes_back_from_json() -> None:
         {},
         {"schema": 2},
         {**REPORT.as_json(), "figures": [{"name": "accuracy"}]},
+        {**REPORT.as_json(), "figures": [{**REPORT.figures[0].as_dict(), "value": "0.9"}]},
+        {**REPORT.as_json(), "figures": [{**REPORT.figures[0].as_dict(), "value": math.nan}]},
+        {**REPORT.as_json(), "figures": [{**REPORT.figures[0].as_dict(), "dimension": "acuracy"}]},
         {**REPORT.as_json(), "annexes": [{"title": "a", "head": ["x"], "rows": [[1, 2]], "note": "", "sources": []}]},
     ],
 )
