@@ -164,7 +164,7 @@ def as_text(report: QualityReport, version: Version) -> str:
     """The page without the annex, for a terminal."""
     lines = [report.sentence]
     if version.ref:
-        lines += [f"{version.ref}: {', '.join(version.levels) or version.stage}; {version.signed}"]
+        lines += [f"{version.ref}: {', '.join(version.levels) or version.stage or 'no level'}; {version.signed}"]
     for dimension, status in report.dimensions.items():
         lines += ["", f"{dimension}: {_WORDS[status]}"]
         rows = [_row(figure) for figure in report.shown(dimension)]

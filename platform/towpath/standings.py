@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from towpath_core.clock import from_stamp, short, stamp
 from towpath_core.errors import Mismatch
-from towpath_registry.nouns import CHANGES, RETIRED, LedgerEntry, Question
+from towpath_registry.nouns import CHANGES, RETIRED, LedgerEntry, ModelVersion, Question
 
 if TYPE_CHECKING:
     from towpath_registry.store import Register
@@ -68,3 +68,9 @@ def standing(register: Register, model: str, level: str, version: int) -> Standi
 
 def standings(register: Register, model: str, version: int, levels: Iterable[str]) -> tuple[Standing, ...]:
     return tuple(standing(register, model, level, version) for level in levels)
+
+
+def retired(register: Register, version: ModelVersion) -> bool:
+    """Whether the last that happened to the version's place was that it was taken away."""
+    last = register.ledger(version.name, Question(events=CHANGES, version=version.version, newest=1))
+    return bool(last) and last[0].event == RETIRED

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from towpath_registry.governing import Desk
     from towpath_registry.nouns import ModelVersion
     from towpath_registry.requests import Promotion
-    from towpath_registry.store import Store
 
 
 @click.command("show")
@@ -82,7 +81,7 @@ class Gathered:
 
 
 def gathered(at: Desk, ref: ModelRef) -> Gathered:
-    from towpath.standings import standings
+    from towpath.standings import retired, standings
     from towpath_registry.nouns import LEVELS
 
     about = at.about(ref)
@@ -95,20 +94,12 @@ def gathered(at: Desk, ref: ModelRef) -> Gathered:
         version,
         about.metrics,
         now,
-        policy.stage_of(version.aliases, retired=not levels and _retired(store, version)),
+        policy.stage_of(version.aliases, retired=not levels and retired(store, version)),
         standings(store, version.name, version.version, levels),
         about.evidence,
         policy.evidence,
         about.requests,
     )
-
-
-def _retired(store: Store, version: ModelVersion) -> bool:
-    """Whether the last that happened to the version's place was that it was taken away."""
-    from towpath_registry.nouns import CHANGES, RETIRED, Question
-
-    last = store.ledger(version.name, Question(events=CHANGES, version=version.version, newest=1))
-    return bool(last) and last[0].event == RETIRED
 
 
 def _show_lineage(
