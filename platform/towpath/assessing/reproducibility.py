@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from towpath.assessing import SETTINGS, TESTED, Assessment, Evaluated, none
+from towpath_checks.measures import Measure
 from towpath_checks.measures.sensitivity import Alternative, Outcome, Sensitivity, sensitivity
 from towpath_checks.quality import REPRODUCIBILITY, Bound, Figure
 from towpath_checks.quality_report import Annex
@@ -31,12 +34,23 @@ def assess(evaluated: Evaluated) -> Assessment:
         return [Figure(REPRODUCIBILITY, none(f"sensitivity_{kind}", no.message), bound) for kind in _KINDS], []
     largest = {measure.name: measure for measure in found.largest}
     figures = [
-        Figure(REPRODUCIBILITY, largest[name], Bound(at_most=tolerance), sources=_SOURCES)
+        Figure(REPRODUCIBILITY, _with_reach(largest[name], found, kind), Bound(at_most=tolerance), sources=_SOURCES)
         if (name := f"sensitivity_{kind}") in largest
         else Figure(REPRODUCIBILITY, none(name, _why(kind)))
         for kind in _KINDS
     ]
     return figures, [_annex(found)] if found.shifts else []
+
+
+def _with_reach(largest: Measure, found: Sensitivity, kind: str) -> Measure:
+    """As far as the intervals of the shares reach: a share that is open is to be watched, however little it moved."""
+    reached = [
+        max(abs(shift.difference.low or 0.0), abs(shift.difference.high or 0.0))
+        for shift in found.shifts
+        if shift.is_share and shift.kind == kind
+    ]
+    note = f"{largest.note.partition(';')[0]}; the interval goes from no shift to the farthest end of any share's"
+    return replace(largest, low=0.0, high=max(reached), note=note)
 
 
 def _alternatives(evaluated: Evaluated) -> list[Alternative]:
