@@ -43,6 +43,7 @@ def measures(project: Project, store: Store) -> Sequence[Measure]:
     except NotFound as error:
         raise NotFound(f"no version is in {LEVEL} to compare with") from error
     with release(store, ref) as present:
+        present.verify()  # its words name no folder, and stand in the report
         frame, truth, ids = _test(project)
         seen = np.isin(ids, sorted(_trained_on(project, present.commit)))
         old = Predictor.open(present.folder, digest=present.digest, version=present.ref)
