@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from towpath_checks import suited
 from towpath_checks.findings import Finding
 from towpath_checks.suite import Json, Suite, columns_of, subject
-from towpath_checks.suited import ABOUT_MISSING, COMPILED, GX, SPARK, TOWPATH, About, Said
+from towpath_checks.suited import ABOUT_MISSING, AVERAGES, COMPILED, GX, SPARK, TOWPATH, About, Said
 from towpath_core.digests import sha256_bytes, sha256_file
 from towpath_core.errors import CouldNot, Misused, Refused
 
@@ -77,7 +77,8 @@ def run(
         suited.finding(suite.file, place, asked, one, about)
         for place, (asked, one) in enumerate(zip(suite.expectations, mine, strict=True))
     ]
-    results = [_result(asked, one, about) for asked, one in zip(suite.expectations, mine, strict=True)]
+    pairs = enumerate(zip(suite.expectations, mine, strict=True))
+    results = [_result(asked, one, about.values(place)) for place, (asked, one) in pairs]
     assessed = not any(found.got.startswith("not assessed") for found in findings)
     evidence = suited.evidence(suite.name, results, _meta(suite, table, mine), assessed=assessed)
     if cross_check:
@@ -192,14 +193,17 @@ def _needed(expectations: Sequence[Json], names: Sequence[str], name: str) -> li
 
 
 def _probes(expectations: Sequence[Json], names: Sequence[str]) -> dict[int, Json]:
-    """By position: what else must be asked of an aggregate under a row condition, to know that it says something."""
+    """By position: what else must be asked of an aggregate under a row condition, to know that it says something.
+
+    Of an average always, to know that it is no record's own value.
+    """
     found = {}
     for place, asked in enumerate(expectations):
         kind, kwargs = asked["type"], asked["kwargs"]
         aggregate = kind.startswith("expect_column_") and not kind.startswith(_NO_AGGREGATES)
         if (
             aggregate
-            and kwargs.get("row_condition")
+            and (kwargs.get("row_condition") or kind in AVERAGES)
             and kind not in ABOUT_MISSING[:1]
             and kwargs.get("column") in names
         ):
@@ -208,7 +212,7 @@ def _probes(expectations: Sequence[Json], names: Sequence[str]) -> dict[int, Jso
     return found
 
 
-def _about(suite: Suite, table: Table, conditioned: Mapping[int, Json | None]) -> About:
+def _about(suite: Suite, table: Table, probed: Mapping[int, Json | None]) -> About:
     needed = [
         name
         for asked in suite.expectations
@@ -216,12 +220,12 @@ def _about(suite: Suite, table: Table, conditioned: Mapping[int, Json | None]) -
         for name in columns_of(asked["type"], asked["kwargs"])
     ]
     absent = [name for name in needed if name not in table.names]
-    return About(table.rows, table.names, table.all_missing(needed), conditioned, table.hint(absent))
+    return About(table.rows, table.names, table.all_missing(needed), probed, table.hint(absent))
 
 
-def _result(asked: Json, said: Said, about: About) -> Json:
+def _result(asked: Json, said: Said, values: int) -> Json:
     why = said.refused or "there is no such column, or no answer"
-    return suited.scrubbed(said.result, about.records) if said.result else suited.nothing(asked, why)
+    return suited.scrubbed(said.result, values) if said.result else suited.nothing(asked, why)
 
 
 def _meta(suite: Suite, table: Table, said: Sequence[Said]) -> Json:

@@ -63,6 +63,8 @@ def validate(
             raw = _batch(frame, spark=spark).validate(understood, result_format=form).to_json_dict()
         except Exception as error:  # noqa: BLE001 (its message can hold values: only its kind is told)
             raise CouldNot(f"Great Expectations failed on {suite.file}: {type(error).__name__}") from None
+    for item in raw["results"]:
+        item["success"] = bool(item["success"])  # of quantiles it is NumPy's, which is not `True`
     by_position = {int(item["expectation_config"]["meta"].pop(_MARK)): item for item in raw["results"]}
     return [by_position.get(position) for position in range(len(expectations))]
 

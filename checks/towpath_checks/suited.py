@@ -29,7 +29,7 @@ _AGGREGATES = (
     "expect_column_proportion_of_unique_values_to_be_between",
     "expect_column_proportion_of_non_null_values_to_be_between",
 )
-_AVERAGES = ("expect_column_mean_to_be_between", "expect_column_stdev_to_be_between")
+AVERAGES = ("expect_column_mean_to_be_between", "expect_column_stdev_to_be_between")
 _AVERAGE_OF = 5
 ABOUT_MISSING = (
     "expect_column_to_exist",
@@ -57,14 +57,20 @@ class Said:
 class About:
     """What is known of the table beside the answers: how many records, its columns, and those without any value.
 
-    `conditioned`, by position: what was said of the values of the column among the records of the row condition.
+    `probed`, by position: whether values of the column are missing among the records that the expectation is about.
     """
 
     records: int
     names: tuple[str, ...]
     void: frozenset[str]
-    conditioned: Mapping[int, Json | None]
+    probed: Mapping[int, Json | None]
     hint: str = ""
+
+    def values(self, position: int) -> int:
+        """How many an average is of; 0 where nobody has counted them."""
+        counted = (self.probed.get(position) or {}).get("result") or {}
+        elements, missing = counted.get("element_count"), counted.get("unexpected_count")
+        return 0 if elements is None or missing is None else int(elements) - int(missing)
 
 
 def finding(file: str, position: int, asked: Json, said: Said, about: About) -> Finding:
@@ -107,9 +113,10 @@ def _answer(position: int, asked: Json, said: Said, about: About) -> tuple[bool,
     void = [name for name in needed if name in about.void] if kind not in ABOUT_MISSING else []
     if void or (elements is not None and result.get("missing_count") == elements):
         return False, f"not assessed: every value of {', '.join(void) or subject(kwargs)} is missing"
-    if position in about.conditioned and (missing := _nothing_there(about.conditioned[position], kwargs)):
-        return False, f"not assessed: {missing}"
-    return said.result["success"] is True, _got(said.result, about.records)
+    if kwargs.get("row_condition") and position in about.probed:
+        if missing := _nothing_there(about.probed[position], kwargs):
+            return False, f"not assessed: {missing}"
+    return said.result["success"] is True, _got(said.result, about.values(position))
 
 
 def _nothing_there(probe: Json | None, kwargs: Mapping[str, Any]) -> str:
@@ -122,8 +129,8 @@ def _nothing_there(probe: Json | None, kwargs: Mapping[str, Any]) -> str:
     return f"every value of {subject(kwargs)} is missing under the row condition" if missing == elements else ""
 
 
-def _got(said: Json, records: int) -> str:
-    result = scrubbed(said, records)["result"]
+def _got(said: Json, values: int) -> str:
+    result = scrubbed(said, values)["result"]
     if "unexpected_count" in result and "element_count" in result:
         return f"{of_records(result['unexpected_count'], result['element_count'])} not so"
     if isinstance(result.get("observed_value"), (int, float)):
@@ -159,11 +166,14 @@ def nothing(asked: Json, why: str) -> Json:
     }
 
 
-def scrubbed(item: Json, records: int) -> Json:
-    """One result as Great Expectations shapes it, with nothing in it that could be a record's value."""
+def scrubbed(item: Json, values: int) -> Json:
+    """One result as Great Expectations shapes it, with nothing in it that could be a record's value.
+
+    `values` says of how many an average is: that of one is the value itself.
+    """
     config, result = item["expectation_config"], item["result"] or {}
     kept = {key: result[key] for key in _COUNTS if key in result}
-    open_to_all = config["type"] in _AGGREGATES or (config["type"] in _AVERAGES and records >= _AVERAGE_OF)
+    open_to_all = config["type"] in _AGGREGATES or (config["type"] in AVERAGES and values >= _AVERAGE_OF)
     if open_to_all and isinstance(result.get("observed_value"), (int, float)):
         kept["observed_value"] = result["observed_value"]
     error = raised(item["exception_info"])

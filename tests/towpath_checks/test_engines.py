@@ -48,6 +48,16 @@ CASES: dict[str, Case] = {  # an expectation, whether it passes, and what was go
     ),
     "rows": (expects("table_row_count_to_be_between", min_value=7), False, "6"),
     "mean": (expects("column_mean_to_be_between", column="age", max_value=100), False, "164,642"),
+    "mean of one": (expects("column_mean_to_be_between", column="age", max_value=9, **UNTITLED), False, HIDDEN),
+    "quartiles": (
+        expects(
+            "column_quantile_values_to_be_between",
+            column="age",
+            quantile_ranges={"quantiles": [0.25, 0.75], "value_ranges": [[20, 30], [50, 60]]},
+        ),
+        True,
+        "as expected",
+    ),
     "largest": (expects("column_max_to_be_between", column="age", max_value=100), False, HIDDEN),
     "set": (expects("column_distinct_values_to_be_in_set", column="text", value_set=["baker"]), False, HIDDEN),
     "columns": (expects("table_columns_to_match_set", column_set=["text"]), False, HIDDEN),
