@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import shutil
 import subprocess
 import sys
-import tarfile
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -82,8 +82,7 @@ def test_the_wheel_carries_every_file_of_the_packages_and_nothing_else(tmp_path:
 
 @pytest.mark.slow
 def test_a_wheel_made_from_the_source_distribution_is_the_same(tmp_path: Path) -> None:
-    with tarfile.open(built("sdist", ROOT, tmp_path)) as archive:
-        archive.extractall(tmp_path / "unpacked", filter="data")
+    shutil.unpack_archive(built("sdist", ROOT, tmp_path), tmp_path / "unpacked")
     (source,) = (tmp_path / "unpacked").iterdir()
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
