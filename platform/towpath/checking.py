@@ -88,7 +88,7 @@ def check_table(address: str, suite_file: Path, how: How, *, name: str = "record
             return Checked(Report(table.shown, records, inputs, findings), evidence)
 
         inputs = {table.shown: _or_none(digest), asked.file: asked.digest}
-        return _remembered(about, how, judge)
+        return _remembered(about, how, lambda: _of_unchanged(table, judge))
 
 
 def check(project: Project, data: Path | str, how: How | None = None, *, training: bool = True) -> Checked:
@@ -118,7 +118,7 @@ def check(project: Project, data: Path | str, how: How | None = None, *, trainin
                 return _unreadable(asked, table.shown, error, expected, inputs)
 
         about = {"of": "project", "shown": table.shown, "data": digest, "training": str(training)}
-        return _remembered({**about, **_settled(project)}, how, judge)
+        return _remembered({**about, **_settled(project)}, how, lambda: _of_unchanged(table, judge))
 
 
 def write(checked: Checked, folder: Path) -> None:
@@ -294,6 +294,14 @@ def _remembered(about: Mapping[str, str | None], how: How, judge: Callable[[], C
             kept = {"report": reports.kept(report), "evidence": checked.evidence}
             how.memory.keep(about, json.loads(json.dumps(kept)))
     return replace(checked, report=replace(checked.report, stage=how.stage))
+
+
+def _of_unchanged(table: Table, judge: Callable[[], Checked]) -> Checked:
+    """Raise CouldNot where the files changed meanwhile: what was found is of neither the old nor the new ones."""
+    checked = judge()
+    if table.changed():
+        raise CouldNot(f"{table.shown} changed while it was read", hint="ask again when nobody writes to it")
+    return checked
 
 
 def _recalled(memory: Memory, about: Mapping[str, str | None]) -> Checked | None:

@@ -17,6 +17,7 @@ from towpath import checking, running
 from towpath import project as projects
 from towpath.project import Project
 from towpath_checks.findings import Finding
+from towpath_checks.remembered import Memory
 from towpath_core.errors import CouldNot, Misused, NotFound
 from towpath_core.verdicts import all_passed
 from towpath_registry.gates.data_checks import DataChecks
@@ -84,6 +85,24 @@ def blocking(checked: checking.Checked) -> dict[str, Finding]:
 
 
 slow = pytest.mark.slow  # importing Great Expectations takes seconds
+
+
+@slow
+def test_data_that_change_while_they_are_read_have_no_verdict(tmp_path: Path) -> None:
+    """Else what was found of the new ones would be remembered of the old."""
+    project = make(tmp_path)
+    bad = records().assign(code="x")
+    bad.to_parquet(project.prepared)
+
+    def mended(line: str) -> None:
+        if "expectations" in line:
+            records().to_parquet(project.prepared)
+
+    memory = Memory(tmp_path / "memory", b"k" * 32)
+    with pytest.raises(CouldNot, match=r"data/prepared\.parquet changed while it was read"):
+        checking.check(project, project.prepared, checking.How(memory=memory, say=mended))
+    bad.to_parquet(project.prepared)
+    assert not checking.check(project, project.prepared, checking.How(memory=memory)).report.passed
 
 
 @slow

@@ -35,6 +35,8 @@ def open_table(address: str | Path, *, shown: str = "", numbers: tuple[str, ...]
 
 
 def _source(address: str, shown: str) -> Source:
+    if not address.strip():
+        raise Misused("no table is named", hint=f"give {_KINDS}")
     if "://" in address:
         from towpath_checks.tables.postgresql import PostgresqlTable
 
@@ -49,7 +51,9 @@ def _source(address: str, shown: str) -> Source:
             tracked = path.with_name(path.name + ".dvc").is_file()
             hint = "dvc pull" if tracked else "give another path"
             raise NotFound(f"there is no file {shown or path.name}", hint=hint)
-    return _of_files(paths, shown or ", ".join(path.name for path in paths))
+        if not (path.is_file() or path.is_dir()):
+            raise Misused(f"{shown or path.name} is a pipe or a device, no file", hint="save what it holds first")
+    return _of_files(paths, shown or ", ".join(path.name or path.resolve().name for path in paths))
 
 
 def _of_files(paths: list[Path], shown: str) -> Source:

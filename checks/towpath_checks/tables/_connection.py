@@ -133,6 +133,14 @@ def arrow_of(connection: duckdb.DuckDBPyConnection, item: str, columns: Sequence
     return connection.sql(f"SELECT {names} FROM {item}").to_arrow_table()  # noqa: S608 (quoted)
 
 
+def refuse_twins(names: Sequence[str]) -> None:
+    """Names that differ by case only are one name to SQL: it would read another column than was meant."""
+    seen: dict[str, int] = {}
+    for place, name in enumerate(names, 1):
+        if (twin := seen.setdefault(name.casefold(), place)) != place:  # a header may be data: no name is told
+            raise Refused(f"columns {twin} and {place} have the same name, or one that differs by case only")
+
+
 class ReadByDuckdb:
     """What has the types that DuckDB gives it, for every engine alike."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from towpath_checks.tables import _connection as base
-from towpath_checks.tables._connection import Source, quoted, translated
+from towpath_checks.tables._connection import Source, quoted, refuse_twins, translated
 from towpath_core.errors import Refused
 
 if TYPE_CHECKING:
@@ -58,12 +58,16 @@ class Table:
         """SHA-256 of the file's bytes, of several files over their names and digests; None for a database's table."""
         return self.source.digest()
 
+    def changed(self) -> bool:
+        """Whether the files are no longer those that the digest was taken of."""
+        return self.digest is not None and self.source.digest() != self.digest
+
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The columns' names, in order; of a CSV file only its first line is read. Raises: Refused."""
         names = self.source.header()
         found = tuple(self.columns) if names is None else names
-        _refuse_twins(found)
+        refuse_twins(found)
         return found
 
     @cached_property
@@ -155,7 +159,7 @@ class Table:
     @cached_property
     def _raw(self) -> str:
         """The rows as they lie there."""
-        _refuse_twins(self.source.header() or ())
+        refuse_twins(self.source.header() or ())
         return self.source.attach(self.connection)
 
     @cached_property
@@ -211,11 +215,3 @@ def _odd(name: str, kind: str) -> str:
         return f"isinf({column})"
     numeric = kind.startswith("DECIMAL") or kind.endswith("INT") or kind in ("INTEGER", "UINTEGER", "BOOLEAN")
     return "false" if numeric else f"{column} IS NOT NULL"
-
-
-def _refuse_twins(names: Sequence[str]) -> None:
-    """Names that differ by case only are one name to SQL: it would read another column than was meant."""
-    seen: dict[str, int] = {}
-    for place, name in enumerate(names, 1):
-        if (twin := seen.setdefault(name.casefold(), place)) != place:  # a header may be data: no name is told
-            raise Refused(f"columns {twin} and {place} have the same name, or one that differs by case only")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from towpath_checks.tables import _digests
-from towpath_checks.tables._connection import literal, quoted
+from towpath_checks.tables._connection import literal, quoted, refuse_twins
 from towpath_core.errors import Misused, Refused
 
 if TYPE_CHECKING:
@@ -41,10 +41,11 @@ class ParquetFiles:
         return _digests.of_files(self.files)
 
     def attach(self, connection: duckdb.DuckDBPyConnection) -> str:
-        if not all(file.stat().st_size for file in self.files):
-            raise Refused("the file is empty")
+        if empty := [file.name for file in self.files if not file.stat().st_size]:
+            raise Refused("the file is empty" if len(self.files) == 1 else f"the file {empty[0]} is empty")
         listed = ", ".join(literal(str(file.absolute())) for file in self.files)
         whole = f"read_parquet([{listed}], hive_partitioning = false)"
+        refuse_twins(self._arrow_schema.names)  # DuckDB gives the second another name
         self._refuse_different(connection)
         index = self._index(connection)
         if not index:

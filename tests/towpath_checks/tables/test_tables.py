@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,6 +96,37 @@ def test_several_files_and_a_folder_are_read_in_the_order_of_their_names(tmp_pat
         assert both.rows == 3
         assert both.shown == "a.parquet, b.parquet"
         assert both.digest == table.digest
+
+
+@pytest.mark.parametrize("twin", ["code", "CODE"])
+def test_a_parquet_file_with_two_columns_of_one_name_is_named_as_such(tmp_path: Path, twin: str) -> None:
+    table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["code", twin])
+    pq.write_table(table, tmp_path / "a.parquet")
+    asks: list[Callable[[Table], object]] = [lambda t: t.names, lambda t: t.rows, lambda t: t.frame()]
+    for ask in asks:
+        with open_table(tmp_path / "a.parquet") as opened, pytest.raises(Refused, match="1 and 2 have the same name"):
+            ask(opened)
+
+
+def test_an_empty_file_of_several_is_named(tmp_path: Path) -> None:
+    RECORDS.to_parquet(tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").touch()
+    with open_table(tmp_path) as table, pytest.raises(Refused, match=r"the file b\.parquet is empty"):
+        _ = table.rows
+
+
+def test_a_folder_has_its_own_name_wherever_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    RECORDS.to_parquet(tmp_path / "a.parquet")
+    monkeypatch.chdir(tmp_path)
+    assert open_table(".").shown == tmp_path.name
+
+
+def test_what_gives_its_bytes_only_once_or_without_end_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "zero.csv").symlink_to("/dev/zero")
+    for name in ("pipe.csv", "zero.csv"):
+        with pytest.raises(Misused, match=rf"{name} is a pipe or a device"):
+            open_table(tmp_path / name)
 
 
 def test_files_of_different_columns_are_no_table(tmp_path: Path) -> None:
@@ -279,6 +311,7 @@ def test_a_missing_file_says_how_to_get_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("address", "told"),
     [
+        ("", "no table is named"),
         ("a.xlsx", "a.xlsx is no table"),
         ("empty", "empty holds no Parquet files"),
         ("parted", "parted is partitioned"),
