@@ -32,7 +32,7 @@ def read(path: Path, shown: str = "") -> Suite:
     file = shown or path.name
     if not path.is_file():
         raise NotFound(f"there is no suite {file}", hint=f"git checkout {file}, or mend towpath.yaml, checks.suite")
-    content = read_json(path, "the suite")
+    content = read_json(path, "the suite", unique=True)
     if not isinstance(content, dict) or not isinstance(content.get("expectations"), list):
         raise Misused(f"{file} is no suite: expected an object with a list of expectations", hint=f"mend {file}")
     if not isinstance(content.get("name"), str) or not content["name"]:
@@ -46,6 +46,8 @@ def read(path: Path, shown: str = "") -> Suite:
             raise Misused(
                 f"{file}, expectation {position}: expected an object with type and kwargs", hint=f"mend {file}"
             )
+        if not isinstance(expectation.get("meta") or {}, dict):
+            raise Misused(f"{where(file, position, expectation)}: meta is no object", hint=f"mend {file}")
         if "$PARAMETER" in str(expectation["kwargs"]):
             raise Misused(f"{where(file, position, expectation)}: $PARAMETER has no value here", hint=f"mend {file}")
     return Suite(content["name"], file, sha256_file(path), expectations)

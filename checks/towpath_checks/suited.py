@@ -113,9 +113,9 @@ def _answer(position: int, asked: Json, said: Said, about: About) -> tuple[bool,
     void = [name for name in needed if name in about.void] if kind not in ABOUT_MISSING else []
     if void or (elements is not None and result.get("missing_count") == elements):
         return False, f"not assessed: every value of {', '.join(void) or subject(kwargs)} is missing"
-    if kwargs.get("row_condition") and position in about.probed:
-        if missing := _nothing_there(about.probed[position], kwargs):
-            return False, f"not assessed: {missing}"
+    conditioned = bool(kwargs.get("row_condition")) and position in about.probed
+    if conditioned and (missing := _nothing_there(about.probed[position], kwargs)):
+        return False, f"not assessed: {missing}"
     return said.result["success"] is True, _got(said.result, about.values(position))
 
 

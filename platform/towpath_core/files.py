@@ -48,15 +48,29 @@ def write_json(path: Path, content: object) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path, what: str) -> Any:
-    """Raise CouldNot if there is no such file, Misused if it is not JSON; `what` says what it should be."""
+def read_json(path: Path, what: str, *, unique: bool = False) -> Any:
+    """Raise CouldNot if there is no such file, Misused if it is not JSON; `what` says what it should be.
+
+    With `unique` an object that has a key twice is refused, too: of the two, JSON's readers forget the first.
+    """
     try:
-        return json.loads(path.read_bytes(), parse_constant=_no_constant)
+        pairs = _unique if unique else None
+        return json.loads(path.read_bytes(), parse_constant=_no_constant, object_pairs_hook=pairs)
     except OSError as error:
         raise CouldNot(f"cannot read {what} {path}: {error.strerror}") from error
     except ValueError as error:
         raise Misused(f"{what} {path} is not JSON: {error}") from error
+    except RecursionError:
+        raise Misused(f"{what} {path} is nested too deeply") from None
 
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not a number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)[:40]!r} stands twice in one object")
+    return found

@@ -31,6 +31,9 @@ def test_a_suite_that_expects_nothing_is_refused(tmp_path: Path) -> None:
         ('{"name": "s"}', "is no suite"),
         ('{"expectations": [{}]}', "has no name"),
         ('{"name": "s", "expectations": [{"type": "x", "kwargs": {}}, {}]}', "expectation 2: expected an object"),
+        ('{"name": "s", "expectations": [{"type": "x", "kwargs": {"a": 1, "a": 2}}]}', "'a' stands twice"),
+        ('{"name": "s", "expectations": [{"type": "x", "kwargs": {}, "meta": ["y"]}]}', "meta is no object"),
+        ("[" * 100_000, "is nested too deeply"),
         ('{"name": "s", "expectations": [{"type": "x", "kwargs": {"a": {"$PARAMETER": "b"}}}]}', "has no value here"),
     ],
 )
