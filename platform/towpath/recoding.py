@@ -97,6 +97,8 @@ def recode(order: Order, table: Correspondence, say: Callable[[str], None]) -> S
     """
     check(order)
     to_version = order.to_version or table.to_version
+    if table.to_version and to_version != table.to_version:
+        raise Refused(f"the table leads to {table.to_version}, not to {to_version}", hint="leave --to-version away")
     if order.version_column and not to_version:
         raise Refused(
             f"{order.version_column} says the version of each label, and nobody the new one",

@@ -107,6 +107,14 @@ def test_a_version_that_is_known_keeps_the_new_ones_from_being_recoded_again(tmp
     assert again.output.read_bytes() == asked.output.read_bytes()
 
 
+def test_another_version_than_the_tables_is_refused(tmp_path: Path) -> None:
+    asked = order(tmp_path, version_column="version", to_version="2025")
+    write(asked.source, "code,version\n0110,2010\n")
+    with pytest.raises(Refused, match="the table leads to 2020, not to 2025"):
+        done(asked)
+    assert nothing(tmp_path)
+
+
 def test_versions_without_one_to_compare_with_are_refused(tmp_path: Path) -> None:
     asked = order(tmp_path, version_column="version")
     write(asked.source, "code,version\n0110,2010\n")
