@@ -32,10 +32,10 @@ def compile_condition(draft: Draft) -> str:
     Raises: Refuse for one that cannot be said exactly.
     """
     asked = draft.kwargs.get("row_condition")
-    if isinstance(asked, str) and asked:
-        asked = _of_text(asked, draft.kwargs.get("condition_parser"))
-    if asked in (None, ""):
+    if asked is None:
         return ""
+    if isinstance(asked, str):
+        asked = _of_text(asked, draft.kwargs.get("condition_parser"))
     return _condition(draft, asked)
 
 

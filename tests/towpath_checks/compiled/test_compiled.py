@@ -111,6 +111,7 @@ def test_nobody_is_named_where_no_column_names_a_record(tmp_path: Path) -> None:
             expects("column_values_to_be_unique", column="id", row_condition="age > age", condition_parser="pandas"),
             "query",
         ),
+        (expects("column_values_to_be_unique", column="id", row_condition="", condition_parser="pandas"), "query"),
         (expects("column_max_to_be_between", column="age", min_value="2020-01-01"), "a date as the bound of a number"),
         (expects("column_values_to_be_between", column="code", min_value=1), "a column of texts"),
         (expects("column_values_to_be_between", column="age", min_value={"$PARAMETER": "low"}), "a parameter"),
