@@ -52,6 +52,8 @@ class Report:
         """The verdict."""
         counts = self.counts
         said = f"{counts[FAIL]} of {len(self.findings)} checks failed" if counts[FAIL] else "nothing failed"
+        if not counts[FAIL] and not self.passed:
+            said += ", but of the checks that could block none passed"
         parts = [said, f"{counts[PASS]} passed"]
         parts += [f"{counts[WARN]} advise"] if counts[WARN] else []
         parts += [f"{counts[NOT_ASSESSED]} not assessed"] if counts[NOT_ASSESSED] else []

@@ -40,6 +40,12 @@ def test_the_verdict_comes_first_and_counts() -> None:
     assert fit.sentence.startswith("data/prepared.parquet is fit: nothing failed, 1 passed")
 
 
+def test_data_that_nothing_blocks_and_nothing_clears_are_told_to_be_unfit_for_that() -> None:
+    advice = replace(REPORT, findings=REPORT.findings[1:2])
+    said = "data/prepared.parquet is NOT fit: nothing failed, but of the checks that could block none passed, 0 passed"
+    assert advice.sentence.startswith(said)
+
+
 def test_what_failed_stands_before_what_passed() -> None:
     words = re.findall(r"^(FAIL|warn|n/a|pass) ", as_text(REPORT), re.MULTILINE)
     assert words == ["FAIL", "warn", "n/a", "pass"]
