@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from towpath_checks.identifiers import kind_of
 from towpath_core.errors import Refused
 
 if TYPE_CHECKING:
@@ -88,6 +89,9 @@ def propose(relation: Relation, shown: str, *, digest: str = "", name: str = "")
     records = int(_asked(relation, ["count(*)"])[0])
     if name and name not in relation.columns:
         raise Refused(f"{shown} has no column {name}", hint="give another --name-column")
+    for place, called in enumerate(relation.columns, 1):
+        if kind := kind_of(called):  # a first record in the place of the names, perhaps: it is not repeated
+            raise Refused(f"the name of column {place} of {shown} holds {kind}", hint="give the file a line of names")
     if records < ENOUGH:
         raise Refused(f"{shown} has {records} records, expected {ENOUGH} or more to propose anything from")
     columns = _counted(relation, records, name)

@@ -188,3 +188,10 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
 @given(frame=tables())
 def test_whatever_the_data_they_meet_what_is_proposed_from_them(tmp_path: Path, frame: pd.DataFrame) -> None:
     assert validated(proposed(frame, tmp_path), tmp_path) == []
+
+
+def test_a_first_record_in_the_place_of_the_names_is_not_written_down(tmp_path: Path) -> None:
+    frame = people().rename(columns={"text": "jane@office.example"})
+    with pytest.raises(Refused, match="the name of column 6 of reference.parquet holds an e-mail address") as refused:
+        proposed(frame, tmp_path)
+    assert "jane" not in refused.value.message
