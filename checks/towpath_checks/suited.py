@@ -90,7 +90,7 @@ def finding(file: str, position: int, asked: Json, said: Said, about: About) -> 
         severity="error" if asked.get("severity", "critical") == "critical" else "warning",
         count=count if total is not None else None,
         total=total,
-        examples=() if passed else some(said.rows),
+        examples=() if passed else some(row for row in said.rows if row is not None),
         engine=said.engine,
         blocks_from=stage_asked(stage, where(file, position + 1, asked)),
     )

@@ -176,3 +176,13 @@ def test_data_that_are_older_than_what_they_are_made_from_are_prepared_first(tow
     again = towpath("check", cwd=project, code=1)
     assert "prepare    running" in again.err
     assert "0333" in again.out
+
+
+@pytest.mark.slow
+def test_by_a_suite_alone_too_a_declared_identifier_names_no_record(towpath: Any, project: Path) -> None:
+    declared = {**SETTINGS, "data": {**SETTINGS["data"], "identifiers": ["record_id"]}}
+    records().assign(text=None, record_id=CANARY).to_csv(project / "new.csv", index=False)
+    by_suite = ("check", "new.csv", "--suite", "checks/suite.json")
+    assert f"such as   {CANARY}" in towpath(*by_suite, cwd=project, code=1).out
+    (project / "towpath.yaml").write_text(yaml.safe_dump(declared, sort_keys=False))
+    assert "canary" not in towpath(*by_suite, cwd=project, code=1).out

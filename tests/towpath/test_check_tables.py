@@ -119,6 +119,20 @@ def test_a_record_that_is_called_by_what_names_a_person_is_not_named(towpath: An
 
 
 @pytest.mark.slow
+def test_a_record_without_a_name_is_no_example(towpath: Any, folder: Path) -> None:
+    spoil(folder, code="x", record_id=None)
+    assert towpath(*BY_SUITE, "--json", code=1).json["findings"][1]["examples"] == []
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://me:secret@host/db::t", "postgresql://host/db?password=secret::t", "x://secret"]
+)
+def test_an_address_is_not_repeated(towpath: Any, folder: Path, address: str) -> None:
+    said = towpath("check", address, "--suite", "suite.json", code=2)
+    assert "secret" not in said.out + said.err
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["fast", "gx"])
 def test_engines_say_the_same_and_who_said_it(towpath: Any, folder: Path, engine: str) -> None:
     spoil(folder, code="x")

@@ -81,17 +81,19 @@ def command(
 
 
 def _by_suite(data: str, suite: Path, how: How, name: str) -> Checked:
-    """Remembered in the home, for there may be no project."""
+    """Remembered in the home, for there may be no project; what a project declares to name somebody is not shown."""
     from dataclasses import replace
 
     from towpath import checking
+    from towpath import project as projects
     from towpath_registry.places import home
 
     how.say(f"Checking {_shown(data)}")
     place = home(os.environ)
-    return checking.check_table(
-        data, suite, replace(how, memory=_memory(place / "checks", place)), name=name or "record_id"
-    )
+    name = name or "record_id"
+    if projects.find() and name in projects.load().settings.data.identifiers:
+        name = ""
+    return checking.check_table(data, suite, replace(how, memory=_memory(place / "checks", place)), name=name)
 
 
 def _in_project(console: Console, data: str | None, how: How, output: Path | None) -> tuple[Checked, Path | None]:
@@ -161,8 +163,8 @@ def _memory(folder: Path, home: Path) -> Any:
 
 
 def _shown(data: str) -> str:
-    """Without folders, and without the user of a database."""
-    return data.rpartition("@")[2] if "://" in data else Path(data).name
+    """Without folders; a database's address is not told before it is known to hold no password."""
+    return "a table of a database" if "://" in data else Path(data).name
 
 
 def _prepare(project: Project, console: Console) -> None:
