@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from datetime import date, datetime
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,15 +25,36 @@ def end(text: str) -> date | None:
         return None
 
 
+def start(text: str) -> date | None:
+    """The period's first day; None for a text that is no period."""
+    last, match = end(text), _PART.fullmatch(text.strip())
+    if last is None or match is None:
+        return last
+    _, sign, _, month = match.groups()
+    if sign and sign.upper() == "W":
+        return last - timedelta(days=6)
+    length = _MONTHS[sign.upper()] if sign else 1 if month else 12
+    return last.replace(month=last.month - length + 1, day=1)
+
+
 def ends(column: pd.Series[Any]) -> pd.Series[Any]:
     """The last day of each period as numpy's days, shape (n,); NaT where it is missing or no period."""
+    return _days(column, end)
+
+
+def starts(column: pd.Series[Any]) -> pd.Series[Any]:
+    """The first day of each period, as `ends` has the last."""
+    return _days(column, start)
+
+
+def _days(column: pd.Series[Any], day: Callable[[str], date | None]) -> pd.Series[Any]:
     import pandas as pd
 
     if column.dtype.kind == "M":
         days: pd.Series[Any] = column.dt.tz_localize(None).dt.normalize().astype("datetime64[s]")
         return days
     codes, texts = pd.factorize(column)
-    last = pd.to_datetime(pd.Series([*(end(_plain(value)) for value in texts), None], dtype=object)).to_numpy()
+    last = pd.to_datetime(pd.Series([*(day(_plain(value)) for value in texts), None], dtype=object)).to_numpy()
     return pd.Series(last[codes], index=column.index)
 
 

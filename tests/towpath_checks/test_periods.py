@@ -37,6 +37,23 @@ def test_a_period_has_a_last_day(text: str, last: date | None) -> None:
     assert periods.end(text) == last
 
 
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("2018", date(2018, 1, 1)),
+        ("2018-02", date(2018, 2, 1)),
+        ("2018-q4", date(2018, 10, 1)),
+        ("2018S2", date(2018, 7, 1)),
+        ("2026-W01", date(2025, 12, 29)),
+        ("2018-05-30", date(2018, 5, 30)),
+        ("base", None),
+        ("2018-13", None),
+    ],
+)
+def test_a_period_has_a_first_day(text: str, first: date | None) -> None:
+    assert periods.start(text) == first
+
+
 @given(st.text())
 def test_any_text_is_a_period_or_none(text: str) -> None:
     assert periods.end(text) is None or isinstance(periods.end(text), date)

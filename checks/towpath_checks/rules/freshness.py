@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from towpath_checks.dataset import Dataset, unsaid
 from towpath_checks.findings import Finding, Severity, of_records
-from towpath_checks.periods import ends
+from towpath_checks.periods import ends, starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,9 @@ class Freshness:
         if unread.all():
             got = f"no period that can be read in {of_records(len(period), len(period))}"
             return Finding("freshness", subject, False, got, expected, self.severity, len(period), len(period))
-        # A period that is not over yet is no future: it has begun if it ends within a year.
-        future = period > pd.Timestamp(data.today + timedelta(days=366))
+        # A period that has begun and is not over is no future. Somewhere it is tomorrow already.
+        begun = starts(data.column("period")).reset_index(drop=True)
+        future = begun > pd.Timestamp(data.today + timedelta(days=1))
         newest = period[~future].max()
         old = bool(self.within_days) and not newest >= pd.Timestamp(data.today - timedelta(days=self.within_days))
         got = f"the newest is of {newest.date().isoformat()}" if newest == newest else "all from the future"  # noqa: PLR0124

@@ -242,6 +242,11 @@ def test_the_newest_record_is_as_new_as_asked(today: date, within: int, passed: 
     assert finding.got.endswith(f"seen from {today}")
 
 
+@pytest.mark.parametrize(("month", "passed"), [("2026-12", False), ("2026-11", True), ("2026", True), ("2027", False)])
+def test_a_period_that_has_not_begun_is_one_to_come(month: str, passed: bool) -> None:
+    assert judged("freshness", data({"month": [month] * N}, today=date(2026, 11, 23))).passed is passed
+
+
 def test_periods_to_come_or_that_cannot_be_read_are_told() -> None:
     finding = judged("freshness", data({"month": {0: "2099-01", 1: "soon"}}))
     assert finding.blocks
