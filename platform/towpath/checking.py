@@ -417,9 +417,11 @@ def _all_rules(project: Project) -> dict[str, rules.Rule]:
     given = {**checks.rules, "class_size": {"minimum": checks.min_per_class, **checks.rules.get("class_size", {})}}
     for name, settings in given.items():
         rules.find(name)
-        where = f"towpath.yaml, checks.rules.{name}.blocks_from"
-        if stage_asked(settings.get("blocks_from"), where) and name.startswith(LEAKAGE):
-            raise Misused(f"{where}: a split that leaks is no split at any stage", hint="mend towpath.yaml")
+        where = f"towpath.yaml, checks.rules.{name}"
+        stage = stage_asked(settings.get("blocks_from"), f"{where}.blocks_from")
+        if (stage and name.startswith(LEAKAGE)) or (name == LEAKAGE and settings.get("severity", "error") != "error"):
+            key = "blocks_from" if stage else "severity"
+            raise Misused(f"{where}.{key}: a split that leaks is no split at any stage", hint="mend towpath.yaml")
     own = {name: {k: v for k, v in settings.items() if k != "blocks_from"} for name, settings in given.items()}
     return {name: rules.make(name, own.get(name, {})) for name in rules.names()}
 

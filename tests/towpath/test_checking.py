@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -410,6 +411,21 @@ def test_an_expectation_advises_before_the_stage_that_its_meta_names(tmp_path: P
     report = checking.check(project, project.prepared, checking.How(stage="valid_solution")).report
     assert [f.gate for f in report.findings if f.blocks_at("valid_solution")] == ["expect_table_row_count_to_equal"]
     assert not report.passed
+
+
+@pytest.mark.parametrize(
+    ("rule", "setting"),
+    [
+        ("leakage", {"severity": "warning"}),
+        ("leakage", {"blocks_from": "production"}),
+        ("leakage_by_group", {"blocks_from": "production"}),
+    ],
+)
+def test_no_project_lets_a_split_leak(tmp_path: Path, rule: str, setting: dict[str, str]) -> None:
+    project = make(tmp_path, checks={"rules": {rule: setting}})
+    told = f"checks.rules.{rule}.{next(iter(setting))}: a split that leaks is no split at any stage"
+    with pytest.raises(Misused, match=re.escape(told)):
+        checking.check(project, project.prepared)
 
 
 def test_a_stage_that_is_none_is_told_with_its_place(tmp_path: Path) -> None:
