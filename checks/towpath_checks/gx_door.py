@@ -10,18 +10,15 @@ import importlib
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from towpath_checks.findings import EXAMPLES
 from towpath_checks.gx_imports import trimmed
 from towpath_checks.suite import Json, Suite, where
 from towpath_core.errors import CouldNot, Misused
-
-if TYPE_CHECKING:
-    pass
 
 _MARK = "towpath_position"  # Great Expectations answers in another order than it was asked
 
@@ -59,14 +56,45 @@ def validate(
         if name:
             form["unexpected_index_column_names"] = [name]
         try:
-            understood = gx.ExpectationSuite(name=suite.name, expectations=made)
-            raw = _batch(frame, spark=spark).validate(understood, result_format=form).to_json_dict()
+            batch = _batch(frame, spark=spark)
         except Exception as error:  # noqa: BLE001 (its message can hold values: only its kind is told)
-            raise CouldNot(f"Great Expectations failed on {suite.file}: {type(error).__name__}") from None
-    for item in raw["results"]:
+            raise _failed(suite, error) from None
+
+        def results(asked: Sequence[Any]) -> list[Json]:
+            try:
+                understood = gx.ExpectationSuite(name=suite.name, expectations=list(asked))
+                raw: Json = batch.validate(understood, result_format=form).to_json_dict()
+            except Exception as error:  # noqa: BLE001 (as above)
+                raise _failed(suite, error) from None
+            listed: list[Json] = raw["results"]
+            return listed
+
+        found = _each_or_all(made, results)
+    for item in found:
         item["success"] = bool(item["success"])  # of quantiles it is NumPy's, which is not `True`
-    by_position = {int(item["expectation_config"]["meta"].pop(_MARK)): item for item in raw["results"]}
+    by_position = {int(item["expectation_config"]["meta"].pop(_MARK)): item for item in found}
     return [by_position.get(position) for position in range(len(expectations))]
+
+
+def _each_or_all(made: Sequence[Any], results: Callable[[Sequence[Any]], list[Json]]) -> list[Json]:
+    """The results of all at once; where one of them breaks the whole, of each by itself, and none of that one.
+
+    Raises: CouldNot where every one breaks.
+    """
+    try:
+        return results(made)
+    except CouldNot as failed:
+        found: list[Json] = []
+        for one in made if len(made) > 1 else ():
+            with suppress(CouldNot):
+                found += results([one])
+        if not found:
+            raise failed from None
+        return found
+
+
+def _failed(suite: Suite, error: Exception) -> CouldNot:
+    return CouldNot(f"Great Expectations failed on {suite.file}: {type(error).__name__}")
 
 
 def _batch(frame: Any, *, spark: bool) -> Any:

@@ -34,16 +34,25 @@ def relation(source: str, schema: pa.Schema | None = None) -> Relation:
 
 
 def great_expectations_says(asked: Sequence[Json], frame: pd.DataFrame) -> list[Json | None]:
-    """Its result for each expectation, without values; None where it does not take the configuration."""
+    """Its result for each expectation, without values; None where it does not take the configuration or breaks."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import great_expectations as gx
+        from great_expectations.exceptions.exceptions import GreatExpectationsError
 
-        understood = [one for one in map(_understood, range(len(asked)), asked) if one is not None]
-        suite = gx.ExpectationSuite(name="records", expectations=understood)
-        form = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
-        said = _records().get_batch({"dataframe": frame}).validate(suite, result_format=form).to_json_dict()
-    by_position = {one["expectation_config"]["meta"]["position"]: one for one in said["results"]}
+        batch = _records().get_batch({"dataframe": frame})
+
+        def said(understood: list[Any]) -> list[Json]:
+            suite = gx.ExpectationSuite(name="records", expectations=understood)
+            form = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
+            try:
+                results: list[Json] = batch.validate(suite, result_format=form).to_json_dict()["results"]
+            except GreatExpectationsError:  # of all, where one of them breaks it
+                return [result for one in understood for result in said([one])] if len(understood) > 1 else []
+            return results
+
+        results = said([one for one in map(_understood, range(len(asked)), asked) if one is not None])
+    by_position = {one["expectation_config"]["meta"]["position"]: one for one in results}
     return [by_position.get(position) for position in range(len(asked))]
 
 

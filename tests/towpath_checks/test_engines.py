@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,20 @@ def test_the_first_records_that_are_not_so_are_named_by_their_ids(tmp_path: Path
     records = RECORDS.assign(record_id=[f"{i:03d}" for i in range(6)])
     found = run(tmp_path, FAILS, records=records, engine=engine, name="record_id").findings
     assert found[0].examples == ("001", "005")
+
+
+@pytest.mark.slow
+def test_an_expectation_that_breaks_great_expectations_as_a_whole_is_not_assessed_and_the_others_are(
+    tmp_path: Path,
+) -> None:
+    """A condition that cannot be compared, in an expectation about types, raises before anything is asked."""
+    days = RECORDS.assign(day=[date(2026, 1, number) for number in range(1, 7)])
+    later = {"type": "comparison", "column": {"name": "day"}, "operator": ">", "parameter": "2026-01-02"}
+    breaks = expects("column_values_to_be_of_type", column="day", type_="str", row_condition=later)
+    found = run(tmp_path, HOLDS, breaks, FAILS, records=days, engine="gx").findings
+    assert [finding.passed for finding in found] == [True, False, False]
+    assert found[1].got == "not assessed: Great Expectations gave no answer"
+    assert found[2].got == "2 of 6 records (33.3 %) not so"
 
 
 def test_no_progress_bar_is_drawn(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

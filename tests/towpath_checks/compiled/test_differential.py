@@ -27,7 +27,7 @@ def test_a_verdict_is_great_expectations_own(table: pa.Table, asked: list[Json])
 
 
 @pytest.mark.slow
-@settings(DETERMINED, max_examples=60)
+@settings(DETERMINED, max_examples=20)
 @given(tables(), st.lists(expectations(), min_size=40, max_size=40))
 def test_a_verdict_is_great_expectations_own_on_many_tables(table: pa.Table, asked: list[Json]) -> None:
     _hold_against_great_expectations(table, asked)

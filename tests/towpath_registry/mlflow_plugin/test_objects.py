@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,10 @@ from mlflow.entities.model_registry import ModelVersionTag
 from mlflow.exceptions import MlflowException
 from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 from mlflow.store.artifact.artifact_repo import MultipartDownloadMixin, MultipartUploadMixin, PresignedUploadMixin
-from mlflow.store.artifact.artifact_repository_registry import _artifact_repository_registry
 
 from governed_world import MODEL, GovernedWorld
 from object_store import ObjectStore, object_store, pointing_at
 from towpath_registry.artifact_place import S3Place
-from towpath_registry.mlflow_plugin.app import put_stores
 from towpath_registry.mlflow_plugin.artifacts import GovernedFiles
 from towpath_registry.mlflow_plugin.house import outside_flask
 from towpath_registry.mlflow_plugin.objects import GovernedObjects
@@ -221,9 +221,16 @@ def test_a_server_with_a_folder_writes_to_no_bucket(made: Made) -> None:
 
 
 def test_every_address_of_an_object_store_is_governed() -> None:
-    put_stores()
-    assert _artifact_repository_registry._registry["s3"] is GovernedObjects
-    assert isinstance(_artifact_repository_registry.get_artifact_repository("governed+s3://models/a"), GovernedObjects)
+    """In a process of its own, as a server has: what MLflow is told to open stays told."""
+    asked = (
+        "from mlflow.store.artifact.artifact_repository_registry import _artifact_repository_registry as registry\n"
+        "from towpath_registry.mlflow_plugin.app import put_stores\n"
+        "put_stores()\n"
+        "print(registry._registry['s3'].__name__)\n"
+        "print(type(registry.get_artifact_repository('governed+s3://models/a')).__name__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["GovernedObjects", "GovernedObjects"]
 
 
 def test_no_signed_address_leaves_the_server() -> None:
