@@ -12,13 +12,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field as Constrained
 from pydantic import ValidationInfo, field_validator, model_validator
 
+from towpath import project_root
 from towpath_core.errors import CouldNot, Misused, NotFound
 from towpath_core.refs import check_name
 from towpath_registry import yamls
 from towpath_registry.keys import PASSPHRASE
 from towpath_registry.yamls import Section
 
-FILE = "towpath.yaml"
+FILE, find = project_root.FILE, project_root.find
 Share = Annotated[float, Constrained(gt=0, lt=1)]
 Number = float | int
 Amount = Annotated[float, Constrained(ge=0, allow_inf_nan=False)]
@@ -312,12 +313,6 @@ class Project:
 
     def input_names(self) -> list[str]:
         return [field.name for field in self.settings.data.inputs]
-
-
-def find(start: Path | None = None) -> Path | None:
-    """The nearest folder at or above `start` (the working folder) with a towpath.yaml."""
-    here = (start or Path.cwd()).resolve()
-    return next((folder for folder in (here, *here.parents) if (folder / FILE).is_file()), None)
 
 
 def load(start: Path | None = None) -> Project:

@@ -84,16 +84,21 @@ def _by_suite(data: str, suite: Path, how: How, name: str) -> Checked:
     """Remembered in the home, for there may be no project; what a project declares to name somebody is not shown."""
     from dataclasses import replace
 
-    from towpath import checking
-    from towpath import project as projects
+    from towpath import checking, project_root
     from towpath_registry.places import home
 
     how.say(f"Checking {_shown(data)}")
     place = home(os.environ)
     name = name or "record_id"
-    if projects.find() and name in projects.load().settings.data.identifiers:
+    if project_root.find() and name in _identifiers():
         name = ""
     return checking.check_table(data, suite, replace(how, memory=_memory(place / "checks", place)), name=name)
+
+
+def _identifiers() -> tuple[str, ...]:
+    from towpath import project as projects
+
+    return projects.load().settings.data.identifiers
 
 
 def _in_project(console: Console, data: str | None, how: How, output: Path | None) -> tuple[Checked, Path | None]:
