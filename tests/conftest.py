@@ -69,7 +69,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     The marks go into the JUnit report, where CI counts what really ran.
     """
     _put_environment_back()
-    item.user_properties.extend(("mark", mark) for mark in ("docker", "browser") if item.get_closest_marker(mark))
+    item.user_properties.extend(
+        ("mark", mark) for mark in ("docker", "browser", "spark") if item.get_closest_marker(mark)
+    )
     if item.get_closest_marker("docker") and (lack := _no_engine()):
         _skip_or_fail(lack, required=os.environ.get("TOWPATH_REQUIRE_CONTAINERS") == "1")
     if item.get_closest_marker("browser") and (lack := _no_browser()):
