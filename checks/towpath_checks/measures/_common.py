@@ -45,13 +45,19 @@ def text_labels(values: npt.ArrayLike, what: str = "labels") -> Labels:
     return array.astype(np.str_)
 
 
-def paired(*columns: npt.ArrayLike) -> tuple[Labels, ...]:
-    """Each as `text_labels` gives it. Raises: Refused where they are not of one length."""
+def paired(*columns: npt.ArrayLike, level: int = 0) -> tuple[Labels, ...]:
+    """Each as `text_labels` gives it, cut to `level`. Raises: Refused where they are not of one length."""
     arrays = tuple(text_labels(column) for column in columns)
     lengths = {len(array) for array in arrays}
     if len(lengths) > 1:
         raise Refused(f"labels of different lengths: {', '.join(map(str, sorted(lengths)))}")
-    return arrays
+    return tuple(at_level(array, level) for array in arrays)
+
+
+def numbered(one: Labels, other: Labels) -> tuple[Labels, Counts, Counts]:
+    """The classes seen in either, in order, and both as places among them."""
+    names, places = np.unique(np.concatenate([one, other]), return_inverse=True)
+    return names, places[: len(one)], places[len(one) :]
 
 
 def flags(values: npt.ArrayLike, what: str) -> Flags:
@@ -68,6 +74,13 @@ def scores(values: npt.ArrayLike, n: int) -> Floats:
     if array.shape != (n,) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
         raise Refused(f"scores hold {array.dtype} of shape {array.shape}, expected {n} finite numbers")
     return array.astype(np.float64)
+
+
+def coded_automatically(values: Floats, threshold: float | None) -> Flags:
+    """Which scores reach the threshold; without one none does. Raises: Refused for a threshold that is no number."""
+    if threshold is not None and not np.isfinite(threshold):
+        raise Refused(f"the threshold is {threshold}, expected a number")
+    return values >= (np.inf if threshold is None else threshold)
 
 
 def distributions(values: npt.ArrayLike, classes: npt.ArrayLike, n: int) -> tuple[Floats, Labels]:
@@ -90,6 +103,11 @@ def at_level(labels: Labels, level: int) -> Labels:
     if level < 0:
         raise Misused(f"a level is a number of digits, not {level}")
     return labels.astype(f"<U{level}") if level else labels
+
+
+def named_at(name: str, level: int) -> str:
+    """What a measure is called at that level."""
+    return f"{name}_level_{level}" if level else name
 
 
 def summed(probabilities: Floats, classes: Labels, level: int) -> tuple[Floats, Labels]:

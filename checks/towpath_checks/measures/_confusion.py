@@ -12,9 +12,10 @@ from towpath_checks.measures._common import (
     Counts,
     Floats,
     Measure,
-    at_level,
     bias_corrected,
     check_share,
+    named_at,
+    numbered,
     paired,
 )
 
@@ -29,24 +30,23 @@ class Confusion:
     cells: Counts
     counts: Counts
     classes: int
+    level: int
 
     @classmethod
-    def of(cls, truth: npt.ArrayLike, predicted: npt.ArrayLike, level: int) -> tuple[Confusion, str]:
-        """The matrix, and what a measure's name gets at that level."""
-        right, said = (at_level(labels, level) for labels in paired(truth, predicted))
-        names, codes = np.unique(np.concatenate([right, said]), return_inverse=True)
-        cells, counts = np.unique(codes[: len(right)] * len(names) + codes[len(right) :], return_counts=True)
-        return cls(cells, counts, len(names)), f"_level_{level}" if level else ""
+    def of(cls, truth: npt.ArrayLike, predicted: npt.ArrayLike, level: int) -> Confusion:
+        names, right, said = numbered(*paired(truth, predicted, level=level))
+        cells, counts = np.unique(right * len(names) + said, return_counts=True)
+        return cls(cells, counts, len(names), level)
 
-    def measure(self, name: str, score: Score, random: np.random.Generator, interval: tuple[int, float]) -> Measure:
-        """`score` of the matrix, with the interval from (draws, confidence); not assessable where it is no number."""
-        draws, confidence = interval
+    def measure(self, what: str, score: Score, seed: int, draws: int, confidence: float) -> Measure:
+        """`score` of the matrix, with its interval, named after `what` at the level; not assessable where it is NaN."""
         check_share(confidence, "the confidence")
-        n, true = int(self.counts.sum()), self.tallies(self.counts[None, :])[1][0]
-        value = float(score(*self.tallies(self.counts[None, :]))[0])
+        name, n = named_at(what, self.level), int(self.counts.sum())
+        hits, true, said = self.tallies(self.counts[None, :])
+        value = float(score(hits, true, said)[0])
         if np.isnan(value):
             return Measure(name, None, None, None, n, "not assessable: all records are of one class")
-        drawn = self.drawn(score, random, draws)
+        drawn = self.drawn(score, np.random.default_rng(seed), draws)
         low, high = bias_corrected(drawn[~np.isnan(drawn)], value, confidence)
         single = int((true == 1).sum())
         return Measure(name, value, low, high, n, f"{single} of {self.classes} classes have one record" * bool(single))

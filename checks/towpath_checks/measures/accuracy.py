@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy.typing as npt
 
-from towpath_checks.measures._common import DRAWS, Measure, at_level, check_share, paired, share_with_bootstrap
+from towpath_checks.measures._common import DRAWS, Measure, check_share, named_at, paired, share_with_bootstrap
 
 
 def accuracy(
@@ -21,6 +21,6 @@ def accuracy(
     The interval is the bootstrap percentile interval over records (Efron and Tibshirani 1993, chapter 13), or, where
     fewer than ten are right or wrong, the exact one (Clopper and Pearson 1934).
     """
-    right, said = (at_level(labels, level) for labels in paired(truth, predicted))
-    name = f"accuracy_level_{level}" if level else "accuracy"
+    right, said = paired(truth, predicted, level=level)
+    name = named_at("accuracy", level)
     return share_with_bootstrap(name, right == said, seed, draws, check_share(confidence, "the confidence"))

@@ -23,8 +23,7 @@ def cohen_kappa(
     Also for two coders of the same records. Interval: bootstrap over records, bias-corrected (Efron 1981). It depends
     on the mixture of classes: compare it on the same records only.
     """
-    matrix, suffix = Confusion.of(truth, predicted, level)
-    return matrix.measure("kappa" + suffix, _kappa, np.random.default_rng(seed), (draws, confidence))
+    return Confusion.of(truth, predicted, level).measure("kappa", _kappa, seed, draws, confidence)
 
 
 def matthews_correlation(
@@ -40,8 +39,7 @@ def matthews_correlation(
 
     Interval: as for `cohen_kappa`. Not assessable where the truth, or the answers, are all of one class.
     """
-    matrix, suffix = Confusion.of(truth, predicted, level)
-    return matrix.measure("mcc" + suffix, _correlation, np.random.default_rng(seed), (draws, confidence))
+    return Confusion.of(truth, predicted, level).measure("mcc", _correlation, seed, draws, confidence)
 
 
 def _kappa(hits: Counts, true: Counts, said: Counts) -> Floats:

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from towpath_checks.measures._common import Floats, Measure, check_share, exact_share, flags, scores
+from towpath_checks.measures._common import (
+    Floats,
+    Measure,
+    check_share,
+    coded_automatically,
+    exact_share,
+    flags,
+    scores,
+)
 from towpath_core.errors import Refused
 
 
@@ -40,7 +48,7 @@ def automatic_coding_rate(score: npt.ArrayLike, threshold: float | None, *, conf
         raise Refused("there are no scores: nothing to measure")
     if threshold is None:
         return Measure("automatic_coding_rate", 0.0, None, None, len(values), "no threshold: all go to a person")
-    coded = int((values >= _finite(threshold)).sum())
+    coded = int(coded_automatically(values, threshold).sum())
     return exact_share("automatic_coding_rate", coded, len(values), confidence)
 
 
@@ -54,7 +62,7 @@ def automatic_coding_accuracy(
     check_share(confidence, "the confidence")
     hit = flags(right, "right answers")
     values = scores(score, len(hit))
-    coded = values >= (np.inf if threshold is None else _finite(threshold))
+    coded = coded_automatically(values, threshold)
     if not coded.any():
         return Measure("automatic_coding_accuracy", None, None, None, 0, "nothing is coded automatically")
     return exact_share("automatic_coding_accuracy", int(hit[coded].sum()), int(coded.sum()), confidence)
@@ -89,9 +97,3 @@ def _steps(score: npt.ArrayLike, right: npt.ArrayLike) -> tuple[Floats, Floats, 
     above = np.cumsum(hit[order][::-1])[::-1]
     n = len(values)
     return ordered[first], above[first].astype(np.float64), (n - first).astype(np.float64), n
-
-
-def _finite(threshold: float) -> float:
-    if not np.isfinite(threshold):
-        raise Refused(f"the threshold is {threshold}, expected a number")
-    return float(threshold)

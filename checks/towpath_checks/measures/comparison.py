@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from towpath_checks.measures._common import DRAWS, Measure, at_level, check_share, paired, percentiles
+from towpath_checks.measures._common import DRAWS, Measure, check_share, named_at, paired, percentiles
 
 
 def accuracy_difference(
@@ -28,7 +28,7 @@ def accuracy_difference(
     drawn = np.random.default_rng(seed).multinomial(n, shares, size=draws)
     low, high = percentiles((drawn[:, 0] - drawn[:, 1]) / n, check_share(confidence, "the confidence"))
     note = f"candidate alone right {gained}, baseline alone right {lost}"
-    return Measure(_named("accuracy_difference", level), (gained - lost) / n, low, high, n, note)
+    return Measure(named_at("accuracy_difference", level), (gained - lost) / n, low, high, n, note)
 
 
 def mcnemar_p(truth: npt.ArrayLike, candidate: npt.ArrayLike, baseline: npt.ArrayLike, *, level: int = 0) -> Measure:
@@ -41,16 +41,12 @@ def mcnemar_p(truth: npt.ArrayLike, candidate: npt.ArrayLike, baseline: npt.Arra
     gained, lost, n = _discordant(truth, candidate, baseline, level)
     apart = gained + lost
     p = min(1.0, 2 * float(bdtr(min(gained, lost), apart, 0.5))) if apart else 1.0
-    return Measure(_named("mcnemar_p", level), p, None, None, n, f"a p-value has no interval; {apart} records differ")
+    return Measure(named_at("mcnemar_p", level), p, None, None, n, f"a p-value has no interval; {apart} records differ")
 
 
 def _discordant(
     truth: npt.ArrayLike, candidate: npt.ArrayLike, baseline: npt.ArrayLike, level: int
 ) -> tuple[int, int, int]:
     """How many records the candidate alone and the baseline alone have right, and how many records there are."""
-    right, new, old = (at_level(labels, level) for labels in paired(truth, candidate, baseline))
+    right, new, old = paired(truth, candidate, baseline, level=level)
     return int(((new == right) & (old != right)).sum()), int(((old == right) & (new != right)).sum()), len(right)
-
-
-def _named(name: str, level: int) -> str:
-    return f"{name}_level_{level}" if level else name

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from towpath_checks.measures._common import Measure, at_level, check_share, paired
+from towpath_checks.measures._common import Measure, check_share, paired
 from towpath_checks.measures._intervals import assessable_share
 
 SMALL = 5
@@ -38,7 +38,7 @@ def confusions(
     are likely to be somewhat less so.
     """
     check_share(confidence, "the confidence")
-    right, said = (at_level(labels, level) for labels in paired(truth, predicted))
+    right, said = paired(truth, predicted, level=level)
     wrong = right != said
     names, size = np.unique(right, return_counts=True)
     true = dict(zip(names.tolist(), size.tolist(), strict=True))

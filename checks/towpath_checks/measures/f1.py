@@ -23,8 +23,7 @@ def macro_f1(
     The definition is scikit-learn's `f1_score(average="macro", zero_division=0)`. Interval: bootstrap over records with
     Efron's bias correction, as draws miss rare classes; a class that a draw misses does not count in it.
     """
-    matrix, suffix = Confusion.of(truth, predicted, level)
-    return matrix.measure("macro_f1" + suffix, _macro, np.random.default_rng(seed), (draws, confidence))
+    return Confusion.of(truth, predicted, level).measure("macro_f1", _macro, seed, draws, confidence)
 
 
 def weighted_f1(
@@ -37,8 +36,7 @@ def weighted_f1(
     confidence: float = 0.95,
 ) -> Measure:
     """As `macro_f1`, each class weighted by its number of true records (scikit-learn's `average="weighted"`)."""
-    matrix, suffix = Confusion.of(truth, predicted, level)
-    return matrix.measure("weighted_f1" + suffix, _weighted, np.random.default_rng(seed), (draws, confidence))
+    return Confusion.of(truth, predicted, level).measure("weighted_f1", _weighted, seed, draws, confidence)
 
 
 def _macro(hits: Counts, true: Counts, said: Counts) -> Floats:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from towpath_checks.measures._common import FEW, Measure, at_level, check_share, paired
+from towpath_checks.measures._common import FEW, Measure, check_share, numbered, paired
 from towpath_checks.measures._intervals import assessable_share
 
 
@@ -39,9 +39,8 @@ def per_class(
     fewer than `minimum` records is not assessable: its value is None, its n stands.
     """
     check_share(confidence, "the confidence")
-    right, said = (at_level(labels, level) for labels in paired(truth, predicted))
-    names, codes = np.unique(np.concatenate([right, said]), return_inverse=True)
-    own, given = codes[: len(right)], codes[len(right) :]
+    right, said = paired(truth, predicted, level=level)
+    names, own, given = numbered(right, said)
     true, predicted_ = (np.bincount(column, minlength=len(names)).tolist() for column in (own, given))
     hits = np.bincount(own[own == given], minlength=len(names)).tolist()
     return [

@@ -7,9 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from towpath_checks.measures._common import DRAWS, Floats, Measure, check_share, flags, percentiles, scores
+from towpath_checks.measures._common import (
+    DRAWS,
+    Floats,
+    Measure,
+    check_share,
+    coded_automatically,
+    flags,
+    percentiles,
+    scores,
+)
 from towpath_checks.measures.automatic_coding import automatic_coding_curve
-from towpath_core.errors import Misused, Refused
+from towpath_core.errors import Misused
 
 _ALWAYS_RIGHT = "takes the reviewers as always right"
 _DECLARED = "the reviewers' accuracy is declared, taken as exact"
@@ -49,7 +58,7 @@ def process_accuracy(
     hit, h = flags(right, "right answers"), _reviewers(reviewer_accuracy, reviewer_records)
     values = scores(score, len(hit))
     n, note = len(hit), _ALWAYS_RIGHT if h == 1 else _DECLARED if reviewer_records is None else ""
-    coded = values >= (np.inf if threshold is None else _finite(threshold))
+    coded = coded_automatically(values, threshold)
     hits, automatic = int(hit[coded].sum()), int(coded.sum())
     value = (hits + h * (n - automatic)) / n
     if threshold is None and reviewer_records is None:
@@ -89,9 +98,3 @@ def _reviewers(accuracy: float, records: int | None) -> float:
     if records is not None and records < 1:
         raise Misused(f"the reviewers' accuracy was measured on {records} records, expected at least 1")
     return float(accuracy)
-
-
-def _finite(threshold: float) -> float:
-    if not np.isfinite(threshold):
-        raise Refused(f"the threshold is {threshold}, expected a number")
-    return float(threshold)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Literal
 
 import numpy as np
@@ -15,9 +16,12 @@ from towpath_checks.measures._common import (
     Measure,
     at_level,
     check_share,
+    coded_automatically,
+    numbered,
     scores,
     text_labels,
 )
+from towpath_checks.measures._intervals import normal_quantile
 from towpath_core.errors import Refused
 
 Kind = Literal["seed", "algorithm", "threshold"]
@@ -141,10 +145,7 @@ class _Figures:
     @classmethod
     def of(cls, outcome: Outcome, reviewed: npt.ArrayLike | None, level: int) -> _Figures:
         labels = text_labels(outcome.labels)
-        values = scores(outcome.score, len(labels))
-        if outcome.threshold is not None and not np.isfinite(outcome.threshold):
-            raise Refused(f"the threshold is {outcome.threshold}, expected a number")
-        coded = values >= (np.inf if outcome.threshold is None else outcome.threshold)
+        coded = coded_automatically(scores(outcome.score, len(labels)), outcome.threshold)
         if reviewed is not None:
             people = text_labels(reviewed)
             if len(people) != len(labels):
@@ -181,17 +182,15 @@ def _shift(alternative: Alternative, pair: _Pair, tolerance: float, confidence: 
 
 def _adjusted_wald(pair: _Pair, confidence: float) -> tuple[float, float]:
     """One record is added that comes and one that goes, then it is Wald's interval (Bonett and Price 2012)."""
-    from scipy.special import ndtri
-
     n = pair.n + 2
     come, go = (pair.come + 1) / n, (pair.go + 1) / n
-    reach = float(ndtri((1 + confidence) / 2) * np.sqrt((come + go - (come - go) ** 2) / n))
+    reach = normal_quantile(confidence) * sqrt((come + go - (come - go) ** 2) / n)
     return come - go - reach, come - go + reach
 
 
 def _moved(alternative: Alternative, before: Labels, after: Labels, tolerance: float) -> Shift:
-    names, codes = np.unique(np.concatenate([before, after]), return_inverse=True)
-    counts = [np.bincount(part, minlength=len(names)) for part in (codes[: len(before)], codes[len(before) :])]
+    names, *places = numbered(before, after)
+    counts = [np.bincount(part, minlength=len(names)) for part in places]
     value = float(np.abs(counts[1] - counts[0]).sum() / 2 / len(before))
     note = "no interval: noise only adds to it"
     difference = Measure("difference_moved", value, None, None, len(before), note)

@@ -11,6 +11,7 @@ from towpath_checks.measures._common import (
     at_level,
     check_share,
     distributions,
+    named_at,
     share_with_bootstrap,
     summed,
     text_labels,
@@ -43,5 +44,5 @@ def top_k_accuracy(
     known = names[place] == right
     own = table[np.arange(len(right)), place][:, None]
     ahead = (table > own).sum(axis=1) + ((table == own) & (np.arange(len(names)) < place[:, None])).sum(axis=1)
-    name = f"top_{k}_accuracy" + (f"_level_{level}" if level else "")
+    name = named_at(f"top_{k}_accuracy", level)
     return share_with_bootstrap(name, known & (ahead < k), seed, draws, check_share(confidence, "the confidence"))
