@@ -43,8 +43,7 @@ class ParquetFiles:
     def attach(self, connection: duckdb.DuckDBPyConnection) -> str:
         if empty := [file.name for file in self.files if not file.stat().st_size]:
             raise Refused("the file is empty" if len(self.files) == 1 else f"the file {empty[0]} is empty")
-        listed = ", ".join(literal(str(file.absolute())) for file in self.files)
-        whole = f"read_parquet([{listed}], hive_partitioning = false)"
+        whole = _reading(self.files)
         refuse_twins(self._arrow_schema.names)  # DuckDB gives the second another name
         self._refuse_different(connection)
         index = self._index(connection)
@@ -83,11 +82,13 @@ class ParquetFiles:
             raise Refused(_BROKEN) from None
 
     def _refuse_different(self, connection: duckdb.DuckDBPyConnection) -> None:
+        if len(self.files) == 1:
+            return
         columns = [
-            connection.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(str(file.absolute()))})").fetchall()  # noqa: S608
-            for file in (self.files if len(self.files) > 1 else ())
+            connection.execute(f"DESCRIBE SELECT * FROM {_reading([file])}").fetchall()  # noqa: S608 (quoted)
+            for file in self.files
         ]
-        for file, found in zip(self.files, columns, strict=False):
+        for file, found in zip(self.files, columns, strict=True):
             if found != columns[0]:
                 raise Refused(f"{file.name} has other columns, or other types, than {self.files[0].name}")
 
@@ -100,6 +101,12 @@ class ParquetFiles:
         except (ValueError, KeyError, TypeError):
             return []
         return [name for name in listed if isinstance(name, str) and name.startswith("__index_level_")]
+
+
+def _reading(files: Sequence[Path]) -> str:
+    """What stands after FROM; the name of a folder that a file lies in (`year=2026`) is no column of it."""
+    listed = ", ".join(literal(str(file.absolute())) for file in files)
+    return f"read_parquet([{listed}], hive_partitioning = false)"
 
 
 def _inside(folder: Path, shown: str) -> list[Path]:

@@ -136,6 +136,16 @@ def test_files_of_different_columns_are_no_table(tmp_path: Path) -> None:
         table.frame()
 
 
+def test_a_folder_whose_name_holds_a_value_gives_the_files_in_it_no_column(tmp_path: Path) -> None:
+    files = [tmp_path / name / "a.parquet" for name in ("year=2025", "year=unknown")]
+    for file in files:
+        file.parent.mkdir()
+        RECORDS.to_parquet(file)
+    with open_table(";".join(map(str, files))) as table:
+        assert table.names == ("record_id", "age", "text")
+        assert table.rows == 6
+
+
 def test_an_index_that_pandas_wrote_is_no_column_unless_it_has_a_name(tmp_path: Path) -> None:
     RECORDS.iloc[[2, 0]].to_parquet(tmp_path / "a.parquet")
     with open_table(tmp_path / "a.parquet") as table:
