@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from towpath_checks.measures import Measure
@@ -77,11 +77,11 @@ class Figure:
         bound, said = self.bound, self.measure
         return {
             "dimension": self.dimension,
-            **_plain(said),
+            **asdict(said),
             "unit": self.unit,
             "threshold": None if bound is None else bound.as_dict(),
             "status": self.status,
-            "baseline": None if self.baseline is None else _plain(self.baseline),
+            "baseline": None if self.baseline is None else asdict(self.baseline),
             "sources": list(self.sources),
         }
 
@@ -132,12 +132,8 @@ def _of(choose: Callable[[list[float]], float], *bounds: float | None) -> float 
     return choose(given) if given else None
 
 
-def _plain(said: Measure) -> dict[str, Any]:
-    return {k: getattr(said, k) for k in ("name", "value", "low", "high", "n", "note")}
-
-
 def _measure(row: Mapping[str, Any]) -> Measure:
     numbers = [row[k] for k in ("value", "low", "high") if row[k] is not None]
     if not all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers):
         raise ValueError("a figure that is no number")
-    return Measure(*(row[k] for k in ("name", "value", "low", "high", "n", "note")))
+    return Measure(**{field.name: row[field.name] for field in fields(Measure)})

@@ -127,28 +127,31 @@ class QualityReport:
 
 def read(content: Any) -> QualityReport:
     """From what `as_json` gave; every status is judged anew. Raises: Misused for what is no such report."""
+    figures, annexes = parts(content)
     try:
-        if content["schema"] != SCHEMA:
-            raise Misused(f"a quality report of schema {content['schema']}, expected {SCHEMA}", hint="upgrade towpath")
         return QualityReport(
             **{key: content[key] for key in ("model", "title", "made", "digest", "records")},
             **{key: content[key] for key in ("pinned", "scope", "owners", "inputs", "started")},
-            figures=tuple(Figure.of(row) for row in content["figures"]),
-            annexes=tuple(_annex(row) for row in content["annexes"]),
+            figures=figures,
+            annexes=annexes,
             changes=None if content["changes"] is None else tuple(content["changes"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise Misused("this is no quality report of towpath", hint="towpath run makes one") from error
+        raise _none() from error
 
 
 def parts(content: Any) -> tuple[tuple[Figure, ...], tuple[Annex, ...]]:
     """The figures and annexes of a report that is not whole yet. Raises: Misused."""
     try:
         if content["schema"] != SCHEMA:
-            raise Misused(f"quality figures of schema {content['schema']}, expected {SCHEMA}", hint="towpath run")
+            raise Misused(f"a quality report of schema {content['schema']}, expected {SCHEMA}", hint="upgrade towpath")
         return tuple(Figure.of(r) for r in content["figures"]), tuple(_annex(r) for r in content["annexes"])
     except (KeyError, TypeError, ValueError) as error:
-        raise Misused("these are no quality figures of towpath", hint="towpath run makes them") from error
+        raise _none() from error
+
+
+def _none() -> Misused:
+    return Misused("this is no quality report of towpath", hint="towpath run makes one")
 
 
 def as_markdown(report: QualityReport, version: Version) -> str:

@@ -82,7 +82,7 @@ def _trained_on(project: Project, commit: str) -> set[str]:
 
     settings, where = project.settings.data, "which records the version in production was trained on is not known"
     try:
-        lock = yamls.parse(git.git(project.root, "show", f"{commit}:./dvc.lock"), Path("dvc.lock"))
+        lock = yamls.parse(git.content(project.root, commit, "dvc.lock"), Path("dvc.lock"))
         outputs = pipeline.outputs(lock["stages"])
         content = pipeline.cached(project, outputs[settings.splits])
         splits = pd.read_parquet(io.BytesIO(content))

@@ -151,9 +151,9 @@ def propose(data: Path | str, project: Project | None = None, *, name: str = "")
         return made
 
 
-def dataset(project: Project, records: pd.DataFrame, *, splits: pd.DataFrame | None = None) -> Dataset:
+def dataset(project: Project, records: pd.DataFrame) -> Dataset:
     """The project's records as rules see them. Raises: Misused for a bad nomenclature, Refused for no records."""
-    return _dataset(project, records, _codes(project), splits=splits)
+    return _dataset(project, records, _codes(project))
 
 
 def leakage(project: Project, records: pd.DataFrame) -> list[Finding]:
@@ -164,9 +164,9 @@ def leakage(project: Project, records: pd.DataFrame) -> list[Finding]:
     from towpath_checks import rules
 
     chosen = {name: rule for name, rule in _all_rules(project).items() if name.startswith(LEAKAGE)}
-    judged = rules.judge(chosen, dataset(project, records))
+    seen = dataset(project, records)
     if not project.splits.is_file():
-        return _ours(project, judged)
+        return _ours(project, rules.judge(chosen, seen))
     data = project.settings.data
     try:
         splits = pd.read_parquet(project.splits, columns=[data.record_id, "part"])
@@ -175,8 +175,9 @@ def leakage(project: Project, records: pd.DataFrame) -> list[Finding]:
     to_train = records.loc[records[data.wave].isin(data.train_waves), data.record_id]
     if set(to_train) != set(splits[data.record_id]):
         got = f"{_OPEN}: the split was made from other records (towpath run makes a new one)"
+        judged = rules.judge(chosen, seen)
         return _ours(project, [replace(found, passed=None, got=got, count=None, examples=()) for found in judged])
-    return _ours(project, rules.judge(chosen, dataset(project, records, splits=splits)))
+    return _ours(project, rules.judge(chosen, replace(seen, splits=splits)))
 
 
 def with_leakage(project: Project, checked: Checked, how: How) -> Checked:
@@ -206,12 +207,16 @@ def read(project: Project, data: Path | str) -> pd.DataFrame:
 
 
 def _frame(project: Project, table: Table) -> pd.DataFrame:
+    _require(project, table)
+    return table.frame()
+
+
+def _require(project: Project, table: Table) -> None:
+    """Raise Refused for a table without the project's columns, or without records."""
     data = project.settings.data
     table.require([data.record_id, *project.input_names(), data.target, data.wave])
-    frame = table.frame()
-    if not len(frame):
+    if not table.rows:
         raise Refused("no records")
-    return frame
 
 
 def _open(project: Project, data: Path | str, *, numbers: tuple[str, ...] | None = None) -> Table:
@@ -243,9 +248,7 @@ def _judged(
     from towpath_checks import rules
 
     data = project.settings.data
-    table.require([data.record_id, *project.input_names(), data.target, data.wave])
-    if not table.rows:
-        raise Refused("no records")
+    _require(project, table)
     expectations, evidence = _suited(asked, table, how, "" if data.record_id in data.identifiers else data.record_id)
     how.say(f"  {len(chosen)} rules")
     frame = _frame(project, table)
@@ -376,14 +379,7 @@ def _numbers(project: Project, table: Table) -> list[Finding]:
     return [finding]
 
 
-def _dataset(
-    project: Project,
-    records: pd.DataFrame,
-    codes: frozenset[str],
-    *,
-    splits: pd.DataFrame | None = None,
-    training: bool = True,
-) -> Dataset:
+def _dataset(project: Project, records: pd.DataFrame, codes: frozenset[str], *, training: bool = True) -> Dataset:
     from towpath import meanings, tasks
     from towpath_checks.dataset import Dataset
 
@@ -399,7 +395,6 @@ def _dataset(
         required=tuple(field.name for field in data.inputs if field.required),
         texts=tuple(field.name for field in data.inputs if field.type == "string"),
         training=to_train if training or to_train.any() else None,
-        splits=splits,
         **meanings.known(project, records),
     )
 

@@ -40,6 +40,11 @@ def head(root: Path) -> str:
         raise CouldNot("the project has no commit", hint='git init && git add -A && git commit -m "Start"') from error
 
 
+def content(root: Path, commit: str, path: str) -> str:
+    """A file below `root` as a commit has it. Raises: CouldNot where the commit has none of that name."""
+    return git(root, "show", f"{commit}:./{path}")
+
+
 def changed(root: Path, but: Sequence[str] = ()) -> list[str]:
     """Paths that differ from the commit, untracked ones too; those named in `but`, or below them, left out."""
     prefix = git(root, "rev-parse", "--show-prefix").strip()

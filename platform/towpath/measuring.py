@@ -16,6 +16,7 @@ from towpath_checks.measures.calibration import brier, expected_calibration_erro
 from towpath_checks.measures.comparison import accuracy_difference, mcnemar_p
 from towpath_checks.measures.f1 import macro_f1, weighted_f1
 from towpath_checks.measures.top_k import top_k_accuracy
+from towpath_core.errors import Mismatch
 from towpath_core.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -43,6 +44,14 @@ class Answered:
         """p1, the probability of the first answer, shape (n,)."""
         score: Array = np.minimum(self.probabilities.max(axis=1), 1.0)
         return score
+
+
+def answered(project: Project, model: Any, frame: pd.DataFrame) -> Answered:
+    """What a trained model says to n records. Raises: Mismatch unless that is a probability for each class."""
+    probabilities = model.predict_proba(frame[project.input_names()])
+    if probabilities.shape != (len(frame), len(model.classes_)) or not np.isfinite(probabilities).all():
+        raise Mismatch(f"the model gives no probability for each class of each of {len(frame)} records")
+    return Answered(probabilities.astype(float), model.classes_.astype(str))
 
 
 def measures(truth: Array, said: Answered, levels: Sequence[int], threshold: float | None) -> list[Measure]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 EVALUATED = "reports/quality.json"
 _SOURCES = (FILE, "params.yaml", "reports/metrics.json", EVALUATED, "reports/checks.json", "dvc.lock")
 _PACKAGE = ("package",)
+_UNITS = {timing.SECONDS: "s", timing.P50: "ms", timing.P95: "ms", timing.ENERGY: "Wh"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,6 @@ def _limits(project: Project) -> dict[str, Limit]:
     """Those about what is measured here."""
     limits = project.settings.limits
     return {name: limits[name] for name in limits.keys() - assessing.limits_of_evaluation(limits).keys()}
-
-
-_UNITS = {timing.SECONDS: "s", timing.P50: "ms", timing.P95: "ms", timing.ENERGY: "Wh"}
 
 
 def reported(

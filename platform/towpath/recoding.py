@@ -30,7 +30,8 @@ _BATCH = 50_000
 class Order:
     """What to recode: `column` holds the labels; `version_column`, if any, which version each is of.
 
-    With it, a record is recoded only if its version is not yet `to_version`, and gets that version.
+    With it, a record is recoded only if its version is not yet `to_version`, and gets that version. `table` is the file
+    of the correspondence table, if it is one: no output may take its place.
     """
 
     source: Path
@@ -40,6 +41,7 @@ class Order:
     version_column: str = ""
     to_version: str = ""
     force: bool = False
+    table: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ def check(order: Order) -> None:
             raise Misused(f"{path} is there already", hint="choose another name, or replace it with --force")
     if len({path.resolve() for path in (order.source, order.output, order.relabel)}) < 3:
         raise Misused("DATA, --output and --relabel must be three files", hint="choose another name")
+    if order.table and order.table.resolve() in (order.output.resolve(), order.relabel.resolve()):
+        raise Misused(f"{order.table} is the correspondence table, which is only read", hint="choose another name")
 
 
 def recode(order: Order, table: Correspondence, say: Callable[[str], None]) -> Summary:

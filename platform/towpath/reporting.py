@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -10,12 +9,14 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from towpath.assessing import none
 from towpath.standings import retired
 from towpath_checks import quality_report
 from towpath_checks.measures import Measure
 from towpath_checks.measures.timeliness import development_days
 from towpath_checks.quality import TIMELINESS, Figure
 from towpath_checks.quality_report import QualityReport, Version
+from towpath_core.digests import sha256_bytes
 from towpath_core.errors import Mismatch, Misused, NotFound
 from towpath_core.files import write_text
 from towpath_core.refs import ModelRef, check_name
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from towpath_registry.governing import Desk
     from towpath_registry.promotion import About
 
-_PLOTS = ("plots/automatic_coding.png", "plots/reliability.png")
+_REPORTS, _PLOTS = "reports/", "reports/plots/"
 _START, _CANDIDATE = "the start", "candidate"
 _LEDGER = ("the ledger",)
 
@@ -95,7 +96,7 @@ def _signed(about: About, content: bytes) -> str:
     """Who vouches for the report's bytes. Raises: Mismatch where signed evidence speaks of other bytes."""
     if about.policy is None:
         return f"Whether somebody signed this report is not known: {about.note}."
-    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    digest = sha256_bytes(content)
     read = [one for one in about.evidence if one.kind == evidence.QUALITY]
     said = [(one, one.statement.inputs.get(quality_report.FILE)) for one in read if one.statement]
     told = [(one, named) for one, named in said if named is not None]
@@ -111,11 +112,12 @@ def _signed(about: About, content: bytes) -> str:
 def _pictures(at: Desk, version: ModelVersion, report: QualityReport) -> dict[str, bytes]:
     """Those that the report names, by digest. Raises: Mismatch where one is another than when it was made."""
     found = {}
-    for path in _PLOTS:
-        named, content = report.inputs.get(f"reports/{path}"), at.store.run_file(version, path)
-        if named is None or content is None:
+    for name, digest in report.inputs.items():
+        path = name.removeprefix(_REPORTS)
+        content = at.store.run_file(version, path) if name.startswith(_PLOTS) else None
+        if content is None:
             continue
-        if named != f"sha256:{hashlib.sha256(content).hexdigest()}":
+        if digest != sha256_bytes(content):
             raise Mismatch(
                 f"{path} of {version.ref} is not the one that the report was made with", hint="towpath audit"
             )
@@ -145,7 +147,7 @@ def _between(reached: Mapping[str, datetime], start: str, end: str) -> Measure:
         return development_days(reached, start, end)
     except Misused as no:
         name = development_days({}, start, end).name
-        return Measure(name, None, None, None, 0, no.message)
+        return none(name, no.message)
 
 
 def _json(content: bytes, ref: str) -> Any:

@@ -27,7 +27,7 @@ from towpath_core.digests import dir_hash, sha256_file
 from towpath_core.errors import CouldNot, NotFound, Refused
 from towpath_core.files import read_json
 from towpath_core.verdicts import Verdict
-from towpath_registry import dsse, evidence, keys
+from towpath_registry import dsse, evidence, keys, yamls
 from towpath_registry.actor import actor
 from towpath_registry.evidence import Documented
 from towpath_registry.governing import desk, record_registered
@@ -262,7 +262,7 @@ def _record(made: Made, points: list[Point], folder: Path) -> RunRecord:
         started=made.started,
         ended=made.ended,
         tags=tags,
-        params=_flat(stages.params_of(made.project)),
+        params={key: str(value) for key, value in yamls.flat(stages.params_of(made.project)).items()},
         metrics=points,
         artifacts=folder,
         sources=[Source(raw, f"https://towpath.invalid/dvc/{raw}", made.versions["data"].removeprefix("md5:"))],
@@ -365,13 +365,3 @@ def _description(made: Made, link: str) -> str:
 
 def _between(row: Mapping[str, Any]) -> str:
     return "–" if row.get("low") is None else f"{row['low']:.3f} to {row['high']:.3f}"
-
-
-def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for key, value in content.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = str(value)
-    return flat

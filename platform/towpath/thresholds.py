@@ -132,22 +132,13 @@ def _result(key: str, measured: Mapping[str, Any]) -> float | None:
 
 def _flat(content: Any) -> dict[str, str]:
     """Place in the file to what stands there, of everything that is asked of a model."""
-    found: dict[str, str] = {}
-
-    def walk(value: Any, place: str) -> None:
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                walk(inner, f"{place}.{key}" if place else str(key))
-        else:
-            found[place] = json.dumps(value, default=str)
-
-    walk(content if isinstance(content, dict) else {}, "")
-    return {place: value for place, value in found.items() if place.startswith(_ASKED)}
+    found = yamls.flat(content) if isinstance(content, dict) else {}
+    return {place: json.dumps(value, default=str) for place, value in found.items() if place.startswith(_ASKED)}
 
 
 def _at(root: Path, commit: str, path: str) -> str:
     try:
-        return git.git(root, "show", f"{commit}:./{path}")
+        return git.content(root, commit, path)
     except CouldNot:  # the commit took the file away
         return ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -76,6 +76,14 @@ def parse(text: str, path: Path) -> Any:
         raise Misused(f"{path.name} is not YAML: {error}", hint=f"mend {path}") from error
     except RecursionError as error:
         raise Misused(f"{path.name} is nested too deeply", hint=f"mend {path}") from error
+
+
+def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Place (`split.seed`) to what stands there, of everything that is no mapping."""
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return found
 
 
 def read(path: Path, model: type[S], what: str) -> S:

@@ -14,8 +14,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
+import plain_project
 from towpath import models
-from towpath.project import Project, Settings
+from towpath import project as projects
+from towpath.project import Project
 from towpath.stages.evaluate import evaluate
 from towpath.stages.package import package
 from towpath.stages.split import split
@@ -26,24 +28,12 @@ TITLES = {
     "6145": "carer care assistant home nurse",
 }
 SETTINGS: dict[str, Any] = {
-    "schema": 1,
-    "name": "occupation-coder",
-    "task": "coding",
-    "title": "Occupations",
-    "owners": {},
-    "scope": {},
-    "data": {
-        "raw": "data/raw.csv",
-        "inputs": ({"name": "text", "type": "string"},),
-        "target": "code",
-        "wave": "wave",
-        "train_waves": ("base",),
-        "domains": ("mode",),
-    },
-    "nomenclature": {"name": "made-up", "version": "1", "file": "nomenclature.csv", "levels": (1, 4)},
+    **plain_project.SETTINGS,
+    "data": {**plain_project.DATA, "domains": ["mode"]},
+    "nomenclature": {"name": "made-up", "version": "1", "file": "nomenclature.csv", "levels": [1, 4]},
     "threshold": {"target": 0.8},
     "limits": {"accuracy_4": {"at_least": 0.5}},
-    "examples": ({"text": "cook in a kitchen"},),
+    "examples": [{"text": "cook in a kitchen"}],
 }
 
 
@@ -61,7 +51,6 @@ def records(n: int = 900) -> pd.DataFrame:
 
 def small_project(folder: Path, **settings: Any) -> Project:
     """Prepared, split and trained; `settings` take the place of those of SETTINGS."""
-    project = Project(folder, Settings.model_validate({**SETTINGS, **settings}))
     files = {
         "nomenclature.csv": "code,title\n" + "".join(f"{code},{title}\n" for code, title in TITLES.items()),
         "params.yaml": "split: {test: 0.3, validation: 0.2, seed: 1}\ntrain: {seed: 1, C: 10.0}\n",
@@ -72,9 +61,9 @@ def small_project(folder: Path, **settings: Any) -> Project:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
+    project = projects.load(folder)
     project.prepared.parent.mkdir(parents=True, exist_ok=True)
-    frame = records()
-    frame.to_parquet(project.prepared, index=False)
+    records().to_parquet(project.prepared, index=False)
     split_in(project)
     train(project)
     return project

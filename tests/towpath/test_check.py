@@ -14,25 +14,8 @@ import pandas as pd
 import pytest
 import yaml
 
-SETTINGS: dict[str, Any] = {
-    "schema": 1,
-    "name": "occupation-coder",
-    "task": "coding",
-    "title": "Occupations",
-    "owners": {},
-    "scope": {},
-    "data": {
-        "raw": "data/raw.csv",
-        "inputs": [{"name": "text", "type": "string"}],
-        "target": "code",
-        "wave": "wave",
-        "train_waves": ["base"],
-    },
-    "nomenclature": {"name": "SOC", "version": "2010", "file": "soc.csv"},
-    "threshold": {"target": 0.9},
-    "limits": {"accuracy": {"at_least": 0.5}},
-    "examples": [{"text": "baker"}],
-}
+from plain_project import SETTINGS
+
 SUITE = {
     "name": "prepared",
     "expectations": [{"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "text"}}],

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
+import plain_project
 from candidates import good, said
 from towpath import checking, running
 from towpath import project as projects
@@ -25,23 +26,10 @@ from towpath_registry.gates.data_checks import DataChecks
 
 CANARY = "jane canary doe"
 SETTINGS: dict[str, Any] = {
-    "schema": 1,
-    "name": "occupation-coder",
-    "task": "coding",
-    "title": "Occupations",
-    "owners": {},
-    "scope": {},
-    "data": {
-        "raw": "data/raw.csv.gz",
-        "inputs": [{"name": "text", "type": "string"}],
-        "target": "code",
-        "wave": "wave",
-        "train_waves": ["base"],
-    },
+    **plain_project.SETTINGS,
+    "data": {**plain_project.DATA, "raw": "data/raw.csv.gz"},
     "nomenclature": {"name": "SOC", "version": "2010", "file": "nomenclature/soc.csv", "levels": [1, 4]},
-    "threshold": {"target": 0.9},
     "limits": {"accuracy_4": {"at_least": 0.5}},
-    "examples": [{"text": "baker"}],
 }
 SUITE = {
     "name": "prepared",

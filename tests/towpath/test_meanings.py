@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
+import plain_project
 from towpath import git, meanings
 from towpath import project as projects
 from towpath.project import Project
@@ -18,25 +19,10 @@ from towpath_checks.dataset import Columns
 from towpath_core.errors import NotFound
 
 DATA: dict[str, Any] = {
-    "raw": "data/raw.csv.gz",
+    **plain_project.DATA,
     "inputs": [{"name": "text", "type": "string"}, {"name": "mode", "type": "category"}],
-    "target": "code",
-    "wave": "wave",
-    "train_waves": ["base"],
 }
-SETTINGS: dict[str, Any] = {
-    "schema": 1,
-    "name": "occupation-coder",
-    "task": "coding",
-    "title": "Occupations",
-    "owners": {},
-    "scope": {},
-    "data": DATA,
-    "nomenclature": {"name": "SOC", "version": "2010", "file": "soc.csv"},
-    "threshold": {"target": 0.9},
-    "limits": {"accuracy": {"at_least": 0.5}},
-    "examples": [{"text": "baker"}],
-}
+SETTINGS: dict[str, Any] = {**plain_project.SETTINGS, "data": DATA}
 
 
 def make(folder: Path, **changes: Any) -> Project:

@@ -8,30 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+import plain_project
+
 if TYPE_CHECKING:
     from tests.conftest import Towpath
 
 pytestmark = pytest.mark.slow
 FILES = ("--correspondence", "table.csv", "--output", "out.csv", "--relabel", "people.csv")
 SETTINGS = {
-    "schema": 1,
-    "name": "occupation-coder",
-    "task": "coding",
-    "title": "Occupations",
-    "owners": {},
-    "scope": {},
-    "data": {
-        "raw": "raw.csv",
-        "inputs": [{"name": "text", "type": "string"}],
-        "target": "code",
-        "wave": "wave",
-        "train_waves": ["base"],
-        "label_version": "coded_with",
-    },
+    **plain_project.SETTINGS,
+    "data": {**plain_project.DATA, "raw": "raw.csv", "label_version": "coded_with"},
     "nomenclature": {"name": "SOC", "version": "2020", "file": "soc.csv"},
-    "threshold": {"target": 0.9},
-    "limits": {"accuracy": {"at_least": 0.5}},
-    "examples": [{"text": "baker"}],
 }
 
 
@@ -59,6 +46,15 @@ def test_in_a_project_the_columns_and_the_version_are_known(towpath: Towpath, fo
     assert done.json["split_codes"] == {"0400": 1}
     assert done.json["unknown_codes"] == {"different": 1, "examples": ["0999"]}
     assert (folder / "out.csv").read_text() == "code,coded_with\n0111,2020\n0110,2020\n"
+
+
+def test_the_correspondence_table_is_no_place_for_records(towpath: Towpath, folder: Path) -> None:
+    before = (folder / "table.csv").read_bytes()
+    files = ("--correspondence", "table.csv", "--output", "table.csv", "--relabel", "people.csv", "--force")
+    assert (
+        "table.csv is the correspondence table" in towpath("recode", "in.csv", *files, "--column", "code", code=2).err
+    )
+    assert (folder / "table.csv").read_bytes() == before
 
 
 def test_outside_a_project_the_column_must_be_said(towpath: Towpath, folder: Path) -> None:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from towpath.measuring import Answered
     from towpath.project import Limit, Project
 
-Array = Any
 Assessment = tuple[list[Figure], list[Annex]]
 TESTED = ("data/prepared.parquet", "data/splits.parquet", "model/model.skops")
 SETTINGS = "towpath.yaml"
@@ -121,7 +120,7 @@ def tried(
     try:
         found = measure()
     except TowpathError as no:
-        found = [Measure(name, None, None, None, 0, no.message)]
+        found = [none(name, no.message)]
     return [Figure(dimension, said, sources=sources) for said in found]
 
 

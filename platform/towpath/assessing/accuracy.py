@@ -83,8 +83,8 @@ def _hierarchy(evaluated: Evaluated) -> list[Figure]:
     levels = evaluated.project.settings.nomenclature.levels
     if len(levels) < 2:
         return []
-    answer = lambda: [hierarchical_f1(evaluated.truth, evaluated.said.labels, levels)]  # noqa: E731
-    return tried(ACCURACY, "hierarchical_f1", answer, TESTED)
+    labels = evaluated.said.labels
+    return tried(ACCURACY, "hierarchical_f1", lambda: [hierarchical_f1(evaluated.truth, labels, levels)], TESTED)
 
 
 def _classes(evaluated: Evaluated) -> Annex:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -110,7 +110,7 @@ def _totals(project: Project, name: str) -> Mapping[str, float]:
 
 
 def _estimated(predicted: list[str], chances: list[float]) -> Mapping[str, float]:
-    totals: Counter[str] = Counter()
+    totals: defaultdict[str, float] = defaultdict(float)
     for label, chance in zip(predicted, chances, strict=True):
-        totals[label] += 1 / chance  # type: ignore[assignment]
-    return dict(totals)
+        totals[label] += 1 / chance
+    return totals

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from towpath import explaining
-from towpath.assessing import TESTED, Assessment, Evaluated, none
+from towpath.assessing import SETTINGS, TESTED, Assessment, Evaluated, none
 from towpath_checks.measures import Measure, share_right
 from towpath_checks.measures.importance_stability import stability_of
 from towpath_checks.measures.permutation_importance import Importance, permutation_importance
@@ -15,28 +15,25 @@ from towpath_core.errors import TowpathError
 
 _SEEDS = (0, 1, 2)
 _SHOWN = 30
-_TRAINED = ("data/prepared.parquet", "data/splits.parquet", "model/model.skops")
 _WEIGHED = "of the 20 largest classes, those with a feature that may be told; no interval: a count"
 
 
 def assess(evaluated: Evaluated) -> Assessment:
     figures: list[Figure] = []
     annexes: list[Annex] = []
-    for part in (_columns, _words, _weights, _examples):
+    parts = {
+        "largest_importance": _columns,
+        "largest_word_importance": _words,
+        "classes_explained": _weights,
+        "examples_explained": _examples,
+    }
+    for name, part in parts.items():
         try:
             found, tables = part(evaluated)
         except TowpathError as no:
-            found, tables = [Figure(EXPLAINABILITY, none(_NAMES[part.__name__], no.message))], []
+            found, tables = [Figure(EXPLAINABILITY, none(name, no.message))], []
         figures, annexes = figures + found, annexes + tables
     return figures, [annex for annex in annexes if annex.rows]
-
-
-_NAMES = {
-    "_columns": "largest_importance",
-    "_words": "largest_word_importance",
-    "_weights": "classes_explained",
-    "_examples": "examples_explained",
-}
 
 
 def _columns(evaluated: Evaluated) -> Assessment:
@@ -86,14 +83,14 @@ def _weights(evaluated: Evaluated) -> Assessment:
     rows = tuple((one.label, one.n, _told(one.speaks_for), _told(one.against)) for one in found)
     told = sum(bool(one.speaks_for) for one in found)
     said = Measure("classes_explained", told / len(found), None, None, len(found), _WEIGHED) if found else None
-    figures = [Figure(EXPLAINABILITY, said, sources=_TRAINED)] if said else []
+    figures = [Figure(EXPLAINABILITY, said, sources=TESTED)] if said else []
     return figures, [
         Annex(
             "What speaks for a class, and against it",
             ("class", "training records", "for it", "against it"),
             rows,
             "The largest classes, and the features with the largest weights of those that stand in enough records.",
-            _TRAINED,
+            TESTED,
         )
     ]
 
@@ -117,7 +114,7 @@ def _examples(evaluated: Evaluated) -> Assessment:
             ("example of towpath.yaml", "answer", "probability", "what speaks for it and against it", "most alike"),
             rows,
             f"Reasons: {kind}. The training records most alike are told by their ids and labels.",
-            (*_TRAINED, "towpath.yaml"),
+            (*TESTED, SETTINGS),
         )
     ]
 

@@ -71,7 +71,7 @@ def command(
     asked = correspondences.read(correspondence, str(correspondence))
     if project and not to_version and not asked.to_version:
         to_version = project.settings.nomenclature.version
-    order = recoding.Order(data, output, relabel, column, version_column or "", to_version or "", force)
+    order = recoding.Order(data, output, relabel, column, version_column or "", to_version or "", force, correspondence)
     summary = recoding.recode(order, asked, console.say)
     console.result(*_told(summary, order))
 

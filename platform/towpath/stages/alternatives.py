@@ -93,6 +93,7 @@ def read(
 
 
 def _made(project: Project, module: str, place: int, one: Mapping[str, Any], test: pd.DataFrame) -> pd.DataFrame:
+    from towpath.measuring import answered
     from towpath_serve.predictor import load_model
 
     with tempfile.TemporaryDirectory(prefix="towpath-alternative-") as temporary:
@@ -102,13 +103,9 @@ def _made(project: Project, module: str, place: int, one: Mapping[str, Any], tes
         if done.returncode != 0 or not path.is_file():
             raise CouldNot(f"training the alternative {one['name']} failed", hint="read the words of the script above")
         model = load_model(path)
-    probabilities = model.predict_proba(test[project.input_names()])
-    return test[[project.settings.data.record_id]].assign(
-        kind=one["kind"],
-        name=one["name"],
-        label=model.classes_[probabilities.argmax(axis=1)].astype(str),
-        score=probabilities.max(axis=1).astype(float),
-    )
+    said = answered(project, model, test)
+    ids = test[[project.settings.data.record_id]]
+    return ids.assign(kind=one["kind"], name=one["name"], label=said.labels, score=said.score)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from towpath import project as projects
 from towpath import stages, tasks
-from towpath_core.errors import Mismatch
 from towpath_core.files import write_json
 
 if TYPE_CHECKING:
@@ -40,7 +39,8 @@ def evaluate(project: Project) -> None:
     model = load_model(project.trained)
     parts = {part: stages.part_of(project, part) for part in stages.PARTS}
     truth = {part: frame[settings.data.target].to_numpy(dtype=object).astype(str) for part, frame in parts.items()}
-    said = {part: _answered(project, model, parts[part]) for part in ("validation", "test")}
+    ask = functools.partial(measuring.answered, project, model)
+    said = {part: ask(parts[part]) for part in ("validation", "test")}
     validation, test = said["validation"], said["test"]
     promise = settings.threshold
     right = validation.labels == truth["validation"]
@@ -49,7 +49,6 @@ def evaluate(project: Project) -> None:
     baseline = tasks.find(settings.task).baseline(project, parts["train"], parts["test"])
     measured = measuring.measures(truth["test"], test, levels, threshold)
     measured += measuring.against_baseline(truth["test"], test.labels, baseline, levels)
-    ask = functools.partial(_answered, project, model)
     known = tuple(measured)
     evaluated = Evaluated(project, parts, truth["test"], test, baseline, threshold, ask, model, known)
     figures, annexes = assessing.assess(evaluated)
@@ -71,17 +70,6 @@ def evaluate(project: Project) -> None:
     curve = automatic_coding_curve(test.score, test.labels == truth["test"])
     bins = [b for b in reliability(test.score, test.labels == truth["test"]) if b.n]
     _draw(project, curve, flat, bins)
-
-
-def _answered(project: Project, model: Any, frame: pd.DataFrame) -> Answered:
-    import numpy as np
-
-    from towpath.measuring import Answered
-
-    probabilities = model.predict_proba(frame[project.input_names()])
-    if probabilities.shape != (len(frame), len(model.classes_)) or not np.isfinite(probabilities).all():
-        raise Mismatch(f"the model gives no probability for each class of each of {len(frame)} records")
-    return Answered(probabilities.astype(float), model.classes_.astype(str))
 
 
 def _profile(
