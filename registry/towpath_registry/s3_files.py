@@ -10,13 +10,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from towpath_core.errors import CouldNot, Misused, NotFound
-from towpath_registry import evidence
+from towpath_registry import evidence, local_files
 from towpath_registry.artifact_place import plain
 from towpath_registry.s3_door import Bucket, Found
 
 MOST_FILES = 10_000
 LARGEST = 16 << 30  # bytes of all files of a version
-LARGEST_READ = 32 << 20  # bytes of one file of a run that is read at once
 MOST_ENVELOPES = 1_000
 
 
@@ -53,13 +52,10 @@ class S3Files:
         """One file below a run's artifacts; None where there is no such file."""
         name = self._name(uri, ref)
         try:
-            content = self._bucket.read(f"{name}/{plain(path)}", LARGEST_READ + 1)
+            content = self._bucket.read(f"{name}/{plain(path)}", local_files.LARGEST + 1)
         except (Misused, NotFound):
             return None
-        if len(content) > LARGEST_READ:
-            told = f"{path} of {ref} is larger than {LARGEST_READ >> 20} MiB"
-            raise CouldNot(told, hint="look at it in MLflow's UI")
-        return content
+        return local_files.whole(content, path, ref)
 
     def _listed(self, below: str, ref: str) -> list[tuple[str, Found]]:
         """The files below a name, with their names from there. Raises: CouldNot for none, too many, or odd ones."""

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.utils.file_utils import local_file_uri_to_path
 
@@ -25,6 +24,7 @@ from towpath_registry.mlflow_plugin.written_once import (
     SCHEME,
     UPLOAD,
     decoded,
+    destination,
     note_author,
     refuse_kept,
     refuse_outside,
@@ -95,7 +95,7 @@ def _folders() -> _Folders:
 
 def _refuse_kept(what: str, target: Path, *, deleting: bool = False) -> None:
     """Raise Refused for what belongs to a kept version, and for what lies outside of the server's artifacts."""
-    if _destination().startswith(S3):
+    if destination().startswith(S3):
         refuse_outside(what)
     target = Path(os.path.realpath(target))
     folders = _folders()
@@ -132,7 +132,7 @@ def _folder(place: str, root: Path) -> Path | None:
 
 def artifacts_root() -> Path:
     """The folder of this server's artifacts. Raises: Refused where there is none."""
-    where = _destination()
+    where = destination()
     if not where:
         raise Refused("this process has no artifacts of its own to write to", hint="towpath server starts one that has")
     return Path(os.path.realpath(_local(where)))
@@ -140,12 +140,8 @@ def artifacts_root() -> Path:
 
 def artifacts_place() -> Place:
     """Where this server's artifacts lie. Raises: Refused where there are none."""
-    where = _destination()
+    where = destination()
     return place(where) if where.startswith(S3) else artifacts_root()
-
-
-def _destination() -> str:
-    return os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR, "").removeprefix(SCHEME)
 
 
 def _local(uri: str) -> str:

@@ -18,7 +18,6 @@ from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from mlflow.entities import FileInfo
-from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 from mlflow.store.artifact.artifact_repo import ArtifactRepository, StreamUploadMixin
 from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
 
@@ -32,6 +31,7 @@ from towpath_registry.mlflow_plugin.written_once import (
     SCHEME,
     UPLOAD,
     decoded,
+    destination,
     note_author,
     refuse_kept,
     refuse_outside,
@@ -194,7 +194,7 @@ def _opened(place: S3Place) -> Bucket:
 
 def _bucket() -> Bucket:
     """The server's place. Raises: Refused where the server's artifacts do not lie in an object store."""
-    where = os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR, "").removeprefix(SCHEME)
+    where = destination()
     found = place(where) if where.startswith(S3) else None
     if not isinstance(found, S3Place):
         raise Refused("the artifacts of this server do not lie in an object store")

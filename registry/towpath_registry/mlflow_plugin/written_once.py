@@ -1,11 +1,14 @@
-"""What each kind of artifact store of the server shares: the refusals, and who is noted as an author."""
+"""What each kind of artifact store of the server shares: where it lies, the refusals, and who is noted as an author."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from typing import NoReturn
 from urllib.parse import unquote
+
+from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 
 from towpath_registry.mlflow_plugin.house import here
 from towpath_registry.mlflow_plugin.kept import Kept
@@ -15,6 +18,11 @@ SCHEME = "governed+"
 UPLOAD, DELETE = "upload", "delete-artifacts"
 _RUN = re.compile(r"[0-9a-f]{32}")
 _MODEL = re.compile(r"m-[0-9a-f]{32}")
+
+
+def destination() -> str:
+    """The address of this server's artifacts; empty where there are none."""
+    return os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR, "").removeprefix(SCHEME)
 
 
 def refuse_outside(what: str) -> NoReturn:
