@@ -9,12 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from towpath_checks.compiled import Relation
+from towpath_checks.tables._connection import MEMORY, connected
 
 Json = dict[str, Any]
 
@@ -23,12 +23,12 @@ def written(table: pa.Table, folder: Path) -> Relation:
     """The table as a Parquet file, and as what DuckDB sees of it."""
     file = folder / "records.parquet"
     pq.write_table(table, file)
-    return relation(f"read_parquet('{file}')", pq.read_schema(file))
+    return relation(f"read_parquet('{file}')", file, pq.read_schema(file))
 
 
-def relation(source: str, schema: pa.Schema | None = None) -> Relation:
-    """What DuckDB sees of a FROM item."""
-    connection = duckdb.connect()
+def relation(source: str, file: Path, schema: pa.Schema | None = None) -> Relation:
+    """What DuckDB sees of a FROM item that reads the file, on a connection as tables have it."""
+    connection = connected(MEMORY, [file], file.parent)
     columns = {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
     return Relation(connection, source, columns, schema)
 

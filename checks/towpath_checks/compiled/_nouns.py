@@ -21,6 +21,7 @@ class Refuse(Exception):
 class Relation:
     """A table that DuckDB can read: its connection, a FROM item, and what its columns are.
 
+    The connection is one of `tables`: any other may answer wrongly where a value is not a number.
     `columns` are DuckDB's types by name, in order, as DESCRIBE says; `arrow` is the schema where one is known, from
     which follows the dtype that pandas would give each column.
     """

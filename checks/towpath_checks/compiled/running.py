@@ -49,8 +49,6 @@ def run(
     base = _base(table)
     with _translated():
         cursor = table.connection.cursor()
-        # DuckDB 2.0 takes a NaN for none where Arrow's statistics of a Parquet file say nothing of it (duckdb#25521).
-        table.connection.execute("SET disabled_optimizers = 'statistics_propagation,filter_pushdown'")
         query = scan.sql(base)
         read = Read(cursor.execute(query).fetchone() or () if query else (), base, table.connection)
         return [_answer(finish, asked, read, name) for finish, asked in zip(finishes, expectations, strict=True)]

@@ -66,7 +66,7 @@ def connected(memory: str, files: Sequence[Path], scratch: Path) -> duckdb.DuckD
         "autoload_known_extensions": False,
         "memory_limit": memory,
         "temp_directory": str(scratch),
-        # DuckDB 2.0.0 answers tests for NaN wrongly from Parquet statistics (duckdb issue 25521), in filters too
+        # DuckDB 2.0.0 answers tests for NaN wrongly from Parquet statistics (duckdb issue 25521): it takes both
         "disabled_optimizers": "statistics_propagation,filter_pushdown",
     }
     connection = duckdb.connect(":memory:", config=settings)

@@ -189,8 +189,9 @@ def test_a_table_that_cannot_be_read_is_no_answer(tmp_path: Path) -> None:
 
 
 def test_texts_are_read_from_csv_as_well(tmp_path: Path) -> None:
-    (tmp_path / "records.csv").write_text('code,title\n0111,baker\n,"che,f"\n0111,guard\n', encoding="utf-8")
-    table = relation(f"read_csv('{tmp_path / 'records.csv'}', all_varchar=true, header=true)")
+    file = tmp_path / "records.csv"
+    file.write_text('code,title\n0111,baker\n,"che,f"\n0111,guard\n', encoding="utf-8")
+    table = relation(f"read_csv('{file}', all_varchar=true, header=true)", file)
     unique, length = validate(
         [
             expects("column_values_to_be_unique", column="code"),
