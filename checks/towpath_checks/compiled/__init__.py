@@ -7,7 +7,6 @@ imports Great Expectations, pandas or NumPy. One file holds one family of expect
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from types import MappingProxyType
 
 from towpath_checks.compiled import (
@@ -31,9 +30,8 @@ from towpath_checks.compiled.columns import describe, index_columns
 from towpath_checks.compiled.draft import Draft, Finish, Scan
 from towpath_checks.compiled.running import NotComputed, compiled, run
 
-__all__ = ["VERSION", "Answer", "Relation", "validate"]
+__all__ = ["Answer", "Relation", "validate"]
 
-VERSION = f"1 (DuckDB {version('duckdb')})"
 _FAMILIES = (
     aggregates, bounds, distinct, each_value, left, missing, order,
     outliers, rows, sets, table, texts, types, uniqueness,
