@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
@@ -17,20 +15,10 @@ from towpath_checks.measures._common import (
     percentiles,
     scores,
 )
-from towpath_checks.measures.automatic_coding import automatic_coding_curve
 from towpath_core.errors import Misused
 
 _ALWAYS_RIGHT = "takes the reviewers as always right"
 _DECLARED = "the reviewers' accuracy is declared, taken as exact"
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessCurve:
-    """What the process comes to at each threshold that matters, lowest first; all (m,). The last one: all to people."""
-
-    threshold: Floats
-    rate: Floats
-    process: Floats
 
 
 def process_accuracy(
@@ -70,18 +58,6 @@ def process_accuracy(
     people = _drawn(h, reviewer_records, random, draws)
     low, high = percentiles(cells[:, 0] + cells[:, 2] * people, confidence)
     return Measure("process_accuracy", value, min(low, value), max(high, value), n, note)
-
-
-def process_accuracy_curve(score: npt.ArrayLike, right: npt.ArrayLike, reviewer_accuracy: float) -> ProcessCurve:
-    """c · a + (1 − c) · h at each distinct score as threshold, and, as infinity, where all go to people.
-
-    score (n,) finite, right (n,) bool. No interval: a curve is for choosing with, and the value at the chosen threshold
-    is measured on other records by `process_accuracy`.
-    """
-    h = _reviewers(reviewer_accuracy, None)
-    curve = automatic_coding_curve(score, right)
-    process = curve.rate * curve.accuracy + (1 - curve.rate) * h
-    return ProcessCurve(np.append(curve.threshold, np.inf), np.append(curve.rate, 0.0), np.append(process, h))
 
 
 def _drawn(h: float, records: int | None, random: np.random.Generator, draws: int) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from towpath_checks.measures.process_accuracy import process_accuracy, process_accuracy_curve
+from towpath_checks.measures.process_accuracy import process_accuracy
 from towpath_core.errors import Misused, Refused
 
 SCORE = np.array([0.9] * 60 + [0.1] * 40)
@@ -46,14 +46,6 @@ def test_no_wrong_answer_still_has_an_interval() -> None:
     assert got.value == got.high == 1
     assert got.low is not None
     assert 0.9 < got.low < 1
-
-
-def test_the_curve_agrees_with_the_value_at_each_threshold_and_ends_with_people_alone() -> None:
-    curve = process_accuracy_curve(SCORE, RIGHT, 0.9)
-    assert curve.rate.tolist() == [1.0, 0.6, 0.0]
-    for threshold, process in zip(curve.threshold[:-1], curve.process[:-1], strict=True):
-        assert process == pytest.approx(process_accuracy(SCORE, RIGHT, float(threshold), 0.9).value)
-    assert curve.process[-1] == 0.9
 
 
 def test_what_is_no_share_is_refused() -> None:
