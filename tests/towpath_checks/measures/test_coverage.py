@@ -76,7 +76,7 @@ def stress_change(random: Random, seed: int) -> Measure:
     return stress_set(truth, said, random.random(500) < 0.9, seed=seed, draws=DRAWS).change
 
 
-def top_2(random: Random, seed: int) -> Measure:
+def top_1(random: Random, seed: int) -> Measure:
     truth, table = probabilities(random)
     return top_k_accuracy(truth, table + np.array([0.02, 0.01, -0.03]), CODES, k=1, seed=seed, draws=DRAWS)
 
@@ -95,7 +95,7 @@ MEASURES: dict[str, Case] = {
     "recall of a class": (RIGHT, lambda r, s: per_class(*answers(r))[2].recall),
     "F1 of a class": (float(F1[2]), lambda r, s: per_class(*answers(r))[2].f1),
     "Brier score": (0.8 * 0.135 + 0.2 * 1.235, lambda r, s: brier(*probabilities(r), CODES, seed=s, draws=DRAWS)),
-    "top 1": (RIGHT, top_2),
+    "top 1": (RIGHT, top_1),
     "automatic coding rate": (0.7, lambda r, s: automatic_coding_rate(r.random(N), 0.3)),
     "automatic coding accuracy": (0.85, coded),
     "process accuracy": (0.7 * 0.95 + 0.3 * 0.9, process),
