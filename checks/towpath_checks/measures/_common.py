@@ -60,6 +60,13 @@ def numbered(one: Labels, other: Labels) -> tuple[Labels, Counts, Counts]:
     return names, places[: len(one)], places[len(one) :]
 
 
+def places(labels: Labels, names: Labels) -> tuple[Counts, Flags]:
+    """Where in `names` each label stands, and whether it stands there at all; both (n,)."""
+    order = np.argsort(names, kind="stable")
+    place = order[np.minimum(np.searchsorted(names, labels, sorter=order), len(names) - 1)]
+    return place, names[place] == labels
+
+
 def flags(values: npt.ArrayLike, what: str) -> Flags:
     """True and False only, shape (n,). Raises: Refused otherwise."""
     array = np.asarray(values)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from towpath_checks.measures._common import Counts, Floats, Labels, at_level, distributions, text_labels
+from towpath_checks.measures._intervals import student_quantile
 from towpath_core.errors import Misused, Refused
 
 if TYPE_CHECKING:
@@ -59,6 +60,12 @@ def drawn_note(n: int, rows: int, seed: int) -> str:
     return f"{rows:,} of {n:,} records, drawn with seed {seed}" if n > rows else ""
 
 
+def check_common(minimum: int, what: str) -> None:
+    """Raises: Misused where what so few records have in common would be shown that it may be somebody's own."""
+    if minimum < 3:
+        raise Misused(f"{what} of {minimum} records would be shown, expected at least 3: fewer may be somebody's own")
+
+
 def same_length(frame: pd.DataFrame, truth: npt.ArrayLike) -> Labels:
     """The labels as text, (n,). Raises: Refused unless there is one for each record of the frame."""
     labels = text_labels(truth)
@@ -72,9 +79,7 @@ def jackknife(value: float, without: Floats, confidence: float) -> tuple[float, 
 
     Kott 2001: variance (g − 1) / g · Σ (without − their mean)², Student's t with g − 1 degrees of freedom.
     """
-    from scipy.special import stdtrit
-
     g = len(without)
-    error = np.sqrt((g - 1) / g * ((without - without.mean()) ** 2).sum())
-    reach = float(stdtrit(g - 1, (1 + confidence) / 2) * error)
+    error = float(np.sqrt((g - 1) / g * ((without - without.mean()) ** 2).sum()))
+    reach = student_quantile(confidence, g - 1) * error
     return value - reach, value + reach

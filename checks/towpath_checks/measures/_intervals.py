@@ -14,6 +14,13 @@ def normal_quantile(confidence: float) -> float:
     return float(ndtri((1 + check_share(confidence, "the confidence")) / 2))
 
 
+def student_quantile(confidence: float, degrees: int) -> float:
+    """The t with `confidence` of Student's distribution between −t and t. Raises: Misused for no confidence."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, (1 + check_share(confidence, "the confidence")) / 2))
+
+
 def wilson(hits: float, n: float, confidence: float) -> tuple[float, float]:
     """The score interval of a share (Wilson 1927), modified near 0 and 1 (Brown, Cai and DasGupta 2001, section 4.1.1).
 
@@ -41,12 +48,8 @@ def _poisson(hits: float, n: float, confidence: float) -> float:
 def assessable_share(name: str, hits: int, n: int, confidence: float, minimum: int) -> Measure:
     """The share with Wilson's interval, or, of fewer than `minimum` records, nothing but their number."""
     if n < max(minimum, 1):
-        return Measure(name, None, None, None, n, not_assessable(n, minimum))
+        return Measure(name, None, None, None, n, f"not assessable: {n} records, expected {max(minimum, 1)} or more")
     return Measure(name, hits / n, *wilson(hits, n, confidence), n)
-
-
-def not_assessable(n: int, minimum: int) -> str:
-    return f"not assessable: {n} records, expected {max(minimum, 1)} or more"
 
 
 def difference(one: tuple[int, int], other: tuple[int, int], confidence: float) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from towpath_checks.measures._common import (
     distributions,
     flags,
     percentiles,
+    places,
     scores,
     text_labels,
 )
@@ -84,9 +85,8 @@ def brier(
     check_share(confidence, "the confidence")
     right = text_labels(truth)
     table, names = distributions(probabilities, classes, len(right))
-    order = np.argsort(names, kind="stable")
-    place = order[np.minimum(np.searchsorted(names, right, sorter=order), len(names) - 1)]
-    own = np.where(names[place] == right, table[np.arange(len(right)), place], 0.0)
+    place, known = places(right, names)
+    own = np.where(known, table[np.arange(len(right)), place], 0.0)
     losses = (table**2).sum(axis=1) - 2 * own + 1
     means = _resampled_means(losses, np.random.default_rng(seed), draws)
     return Measure("brier", float(losses.mean()), *percentiles(means, confidence), len(right))

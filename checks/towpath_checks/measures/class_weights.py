@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from towpath_checks.measures._common import Counts, Flags, Floats, Labels, Measure
-from towpath_checks.measures._explaining import COMMON, ROWS, drawn, same_length
+from towpath_checks.measures._explaining import COMMON, ROWS, check_common, drawn, same_length
 from towpath_checks.measures._linear import Linear, linear
-from towpath_core.errors import Misused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,8 +59,7 @@ def class_weights(
     Counts over at most `rows` of the records; time: one pass of the features over those, and a sort for each class.
     Raises: Refused for a model that is not linear; Misused for a minimum under 3.
     """
-    if minimum < 3:
-        raise Misused(f"features of {minimum} records would be shown, expected at least 3: fewer may be somebody's own")
+    check_common(minimum, "features")
     labels = same_length(frame, truth)
     chosen = drawn(len(frame), rows, seed)
     read = linear(model, frame.iloc[chosen])

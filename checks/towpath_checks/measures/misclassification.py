@@ -18,6 +18,7 @@ from towpath_checks.measures._common import (
     check_share,
     flags,
     paired,
+    places,
     text_labels,
 )
 from towpath_checks.measures._intervals import ratio, wilson
@@ -188,13 +189,15 @@ class _Audit:
     ) -> _Audit:
         drawn, found = paired(predicted, reference)
         stratum_sizes(sizes)
-        if inclusion is not None:
-            sizes, drawn = _together(sizes, drawn, _probabilities(inclusion, len(drawn)))
+        given = None if inclusion is None else _probabilities(inclusion, len(drawn))
+        if given is not None:
+            sizes, drawn = _together(sizes, drawn, given)
         strata, whole = stratum_sizes(sizes)
         place = _placed(drawn, strata)
         n = np.bincount(place, minlength=len(strata))
         _enough(strata, whole, n, finite)
-        chances = _chances(inclusion, place, n, whole, finite)
+        alike = n / whole if finite else np.ones(len(strata))
+        chances = alike[place] if given is None else given
         names, code = np.unique(found, return_inverse=True)
         weight = 1 / chances
         left = weight**2 * ((1 - chances) if finite else 1.0)
@@ -307,11 +310,10 @@ def _together(sizes: Mapping[str, float], drawn: Labels, chances: Floats) -> tup
 
 
 def _placed(drawn: Labels, strata: list[str]) -> Counts:
-    names = np.array(strata)
-    place = np.minimum(np.searchsorted(names, drawn), len(names) - 1)
-    if strays := sorted(set(drawn[names[place] != drawn].tolist())):
+    place, known = places(drawn, np.array(strata))
+    if strays := sorted(set(drawn[~known].tolist())):
         raise Refused(f"audited records have classes that no record was given: {some_names(strays)}")
-    return place.astype(np.int64)
+    return place
 
 
 def _enough(strata: list[str], whole: Floats, n: Counts, finite: bool) -> None:
@@ -325,12 +327,6 @@ def _enough(strata: list[str], whole: Floats, n: Counts, finite: bool) -> None:
     if finite and (n > whole).any():
         names = some_names([name for name, over in zip(strata, n > whole, strict=True) if over])
         raise Refused(f"more records were audited than there are: {names}")
-
-
-def _chances(inclusion: npt.ArrayLike | None, place: Counts, n: Counts, whole: Floats, finite: bool) -> Floats:
-    if inclusion is None:
-        return (n / whole)[place] if finite else np.ones(len(place))
-    return _probabilities(inclusion, len(place))
 
 
 def _probabilities(inclusion: npt.ArrayLike, n: int) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 
 from towpath_checks.measures._common import Floats, Measure, check_share
 from towpath_checks.measures._explaining import Predict, asked
+from towpath_checks.measures._intervals import student_quantile
 from towpath_core.errors import Misused, Refused
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ def shapley_values(
     Raises: Refused for another number of records than one, or none to compare with; Misused for fewer than 4 orders.
     """
     import pandas as pd
-    from scipy.special import stdtrit
 
     check_share(confidence, "the confidence")
     if orders < 4 or orders % 2:
@@ -76,7 +76,7 @@ def shapley_values(
     path = asked(predict, mixed)[:, at].reshape(orders, len(columns) + 1)
     changes = np.take_along_axis(np.diff(path, axis=1), ranks, axis=1)
     pairs: Floats = changes.reshape(orders // 2, 2, len(columns)).mean(axis=1)
-    reach = stdtrit(len(pairs) - 1, (1 + confidence) / 2) * pairs.std(axis=0, ddof=1) / np.sqrt(len(pairs))
+    reach = student_quantile(confidence, len(pairs) - 1) * pairs.std(axis=0, ddof=1) / np.sqrt(len(pairs))
     note = f"{orders} orders drawn with seed {seed}"
     found = [
         Measure(f"shapley_{name}", float(mean), float(mean - by), float(mean + by), orders, note)

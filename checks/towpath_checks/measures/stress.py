@@ -21,7 +21,7 @@ from towpath_core.errors import Misused
 if TYPE_CHECKING:
     import pandas as pd
 
-Predict = Callable[["pd.DataFrame"], npt.ArrayLike]
+Classify = Callable[["pd.DataFrame"], npt.ArrayLike]
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _VOWELS, _CONSONANTS = "aeiou", "bcdfgklmnprstvz"
 _TEXTS = ("typos", "dropped_words", "unseen_words")
@@ -72,7 +72,7 @@ def stress_set(
 
 
 def stressed(
-    predict: Predict,
+    predict: Classify,
     frame: pd.DataFrame,
     truth: npt.ArrayLike,
     kind: str,
@@ -178,7 +178,7 @@ def _forget(frame: pd.DataFrame, columns: list[str], seed: int) -> None:
         frame[column] = frame[column].where(which != i)
 
 
-def _answers(predict: Predict, frame: pd.DataFrame) -> npt.ArrayLike | str:
+def _answers(predict: Classify, frame: pd.DataFrame) -> npt.ArrayLike | str:
     try:
         return predict(frame)
     except Exception as error:  # noqa: BLE001 # a model of anybody; its words may quote records

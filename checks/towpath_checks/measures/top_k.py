@@ -12,6 +12,7 @@ from towpath_checks.measures._common import (
     check_share,
     distributions,
     named_at,
+    places,
     share_with_bootstrap,
     summed,
     text_labels,
@@ -39,9 +40,7 @@ def top_k_accuracy(
         raise Misused(f"the list has {k} labels, expected at least 1")
     right = at_level(text_labels(truth), level)
     table, names = summed(*distributions(probabilities, classes, len(right)), level)
-    order = np.argsort(names, kind="stable")
-    place = order[np.minimum(np.searchsorted(names, right, sorter=order), len(names) - 1)]
-    known = names[place] == right
+    place, known = places(right, names)
     own = table[np.arange(len(right)), place][:, None]
     ahead = (table > own).sum(axis=1) + ((table == own) & (np.arange(len(names)) < place[:, None])).sum(axis=1)
     name = named_at(f"top_{k}_accuracy", level)

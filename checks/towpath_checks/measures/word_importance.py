@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from towpath_checks.measures._common import Measure, check_share, exact_share
-from towpath_checks.measures._explaining import ROWS, Predict, asked, drawn, drawn_note
+from towpath_checks.measures._explaining import ROWS, Predict, asked, check_common, drawn, drawn_note
+from towpath_checks.measures._intervals import student_quantile
 from towpath_core.errors import Misused
 
 if TYPE_CHECKING:
@@ -60,8 +61,7 @@ def word_importance(
     """
     if column not in frame.columns:
         raise Misused(f"the records have no column {column}")
-    if minimum < 3:
-        raise Misused(f"words of {minimum} records would be shown, expected at least 3: fewer may be somebody's own")
+    check_common(minimum, "words")
     check_share(confidence, "the confidence")
     sample = frame.iloc[drawn(len(frame), rows, seed)].reset_index(drop=True)
     texts = sample[column].fillna("").astype(str).tolist()
@@ -98,13 +98,11 @@ def _plain(word: str) -> str:
 def _compared(
     word: str, records: int, before: np.ndarray, after: np.ndarray, told: tuple[float, str]
 ) -> WordImportance:
-    from scipy.special import stdtrit
-
     confidence, note = told
     n, answer = len(before), before.argmax(axis=1)
     falls = before[np.arange(n), answer] - after[np.arange(n), answer]
     value = float(falls.mean())
-    reach = float(stdtrit(n - 1, (1 + confidence) / 2) * falls.std(ddof=1) / np.sqrt(n))
+    reach = float(student_quantile(confidence, n - 1) * falls.std(ddof=1) / np.sqrt(n))
     changed = int((after.argmax(axis=1) != answer).sum())
     return WordImportance(
         word,
