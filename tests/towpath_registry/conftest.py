@@ -1,4 +1,7 @@
-"""The databases of these tests: MLflow's tables, ours, and a model with two versions, the first at production."""
+"""The databases of these tests: MLflow's tables, ours, and a model with two versions, the first at production.
+
+And an object store, for those whose files lie in one.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from guarded_world import Guarded, postgres_world, sqlite_world
+from object_store import ObjectStore, object_store, pointing_at
 from postgres import Postgres
 
 
@@ -35,3 +39,17 @@ def guarded_server(postgres: Postgres) -> Iterator[Guarded]:
         made.add(1, 2)
         made.promoted(1)
         yield made
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[ObjectStore]:
+    """One for all tests: each takes a new bucket of it."""
+    with object_store() as found:
+        yield found
+
+
+@pytest.fixture
+def store(running: ObjectStore) -> Iterator[ObjectStore]:
+    """The same, which this process's environment names."""
+    with pointing_at(running):
+        yield running

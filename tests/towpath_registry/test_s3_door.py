@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.httpsession import URLLib3Session
 
-from object_store import SECRET, ObjectStore, object_store, pointing_at
+from object_store import SECRET, ObjectStore
 from registry_world import free_port
 from towpath_core.errors import CouldNot, NotFound, Refused
 from towpath_registry import s3_door, server_artifacts
@@ -21,18 +20,6 @@ from towpath_registry.artifact_place import S3Place
 from towpath_registry.s3_door import MARKER, Bucket, Found, Overtaken
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ObjectStore]:
-    with object_store() as found:
-        yield found
-
-
-@pytest.fixture
-def store(running: ObjectStore) -> Iterator[ObjectStore]:
-    with pointing_at(running):
-        yield running
 
 
 @pytest.fixture

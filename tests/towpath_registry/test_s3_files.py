@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from object_store import ObjectStore, object_store, pointing_at
+from object_store import ObjectStore
 from towpath_core.errors import CouldNot
-from towpath_registry import evidence, s3_files, server_artifacts
+from towpath_registry import evidence, local_files, server_artifacts
 from towpath_registry.artifact_place import S3Place
 from towpath_registry.s3_door import Bucket
 from towpath_registry.s3_files import S3Files
@@ -19,18 +18,6 @@ from towpath_registry.s3_files import S3Files
 pytestmark = pytest.mark.slow
 REF, MODEL = "coder/1", "1/models/m-0f/artifacts"
 URI = f"mlflow-artifacts:/{MODEL}"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ObjectStore]:
-    with object_store() as found:
-        yield found
-
-
-@pytest.fixture
-def store(running: ObjectStore) -> Iterator[ObjectStore]:
-    with pointing_at(running):
-        yield running
 
 
 @pytest.fixture
@@ -92,7 +79,7 @@ def test_one_file_of_a_run_is_read_whole_or_not_at_all(place: S3Place, monkeypat
         None,
         None,
     ]
-    monkeypatch.setattr(s3_files, "LARGEST_READ", 2)
+    monkeypatch.setattr(local_files, "LARGEST", 2)
     with pytest.raises(CouldNot, match="notes.txt of coder/1 is larger than"):
         files(place).file(run, "evidence/notes.txt", REF)
 
