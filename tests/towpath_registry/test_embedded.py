@@ -201,8 +201,6 @@ import time
 from pathlib import Path
 from towpath_core.clock import utc_now
 from towpath_core.refs import ModelRef
-from towpath_registry import places
-from towpath_registry.database import Database, Databases
 from towpath_registry.embedded import EmbeddedStore
 from towpath_registry.nouns import PROMOTED, Decision
 
