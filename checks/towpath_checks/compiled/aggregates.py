@@ -113,42 +113,25 @@ def _extreme(draft: Draft, which: str) -> Finish:
         got = read[value]
         return float(got) if isinstance(got, int) and read[count] < read[every] else got
 
-    return observed(number, span.holds) if column.family is not Family.DECIMAL else _decimal(span, number)
+    # Python compares a decimal with a double exactly; as JSON it is a double
+    return observed(number, span.holds, float) if column.family is Family.DECIMAL else observed(number, span.holds)
 
 
 def _extreme_date(draft: Draft, value: int) -> Finish:
     span = dates(draft)
 
-    def finish(read: Read) -> Outcome:
+    def day(read: Read) -> date | None:
         got = read[value]
         if got is not None and not isinstance(got, date):
             raise Refuse("a date that Python does not hold")
-        return Outcome(
-            got is not None and span.holds(got), {"observed_value": None if got is None else got.isoformat()}
-        )
+        return got
 
-    return finish
+    return observed(day, span.holds, date.isoformat)
 
 
 def _extreme_moment(draft: Draft, column: Column, which: str) -> Finish:
     span, value = moments(draft, column), draft.value(f"{which}({column.ticks})", f"{column.sql} IS NOT NULL")
-
-    def finish(read: Read) -> Outcome:
-        got = read[value]
-        told = None if got is None else shown(got, column)
-        return Outcome(got is not None and span.holds(got), {"observed_value": told})
-
-    return finish
-
-
-def _decimal(span: Range, value: Callable[[Read], Any]) -> Finish:
-    """Python compares a decimal with a double exactly; as JSON it is a double."""
-
-    def finish(read: Read) -> Outcome:
-        got = value(read)
-        return Outcome(got is not None and span.holds(got), {"observed_value": None if got is None else float(got)})
-
-    return finish
+    return observed(lambda read: read[value], span.holds, lambda got: shown(got, column))
 
 
 def _rounded(span: Range, value: Callable[[Read], float | None], tolerance: Callable[[Read], float]) -> Finish:

@@ -144,14 +144,12 @@ class Draft:
     def small(self, column: Column) -> None:
         """Refuse whole numbers that are no doubles: pandas compares them with doubles."""
         if column.wide:
-            beyond = f"max({column.sql}) > {literals.EXACT} OR min({column.sql}) < -{literals.EXACT}"
-            self.guard(beyond, "whole numbers beyond 2**53")
+            self.guard(_beyond(column), "whole numbers beyond 2**53")
 
     def distinguishable(self, column: Column) -> None:
         """Refuse whole numbers that are no doubles where one is missing: pandas makes doubles of them."""
         if column.wide:
-            beyond = f"max({column.sql}) > {literals.EXACT} OR min({column.sql}) < -{literals.EXACT}"
-            beyond = f"({beyond}) AND count({column.sql}) < count(*)"
+            beyond = f"({_beyond(column)}) AND count({column.sql}) < count(*)"
             self.guard(beyond, "whole numbers beyond 2**53 in a column with missing values")
 
     def finite(self, column: Column) -> None:
@@ -180,6 +178,10 @@ class Draft:
 
     def _over_all(self, aggregate: str, condition: str) -> Handle:
         return self.scan.ask(f"{aggregate} FILTER (WHERE {condition})" if condition else aggregate)
+
+
+def _beyond(column: Column) -> str:
+    return f"max({column.sql}) > {literals.EXACT} OR min({column.sql}) < -{literals.EXACT}"
 
 
 def of(column: Column, *families: Family) -> None:

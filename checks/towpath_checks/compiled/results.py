@@ -51,11 +51,13 @@ def each_row(draft: Draft, kept: str, expected: str) -> Finish:
     return lambda read: of_records(read[elements], read[considered], read[unexpected], mostly, condition)
 
 
-def observed(value: Callable[[Read], Any], judge: Callable[[Any], bool]) -> Finish:
-    """One observed value, which fails where there is none."""
+def observed(
+    value: Callable[[Read], Any], judge: Callable[[Any], bool], told: Callable[[Any], Any] = lambda got: got
+) -> Finish:
+    """One observed value, which fails where there is none; `told` makes of it what stands in the result."""
 
     def finish(read: Read) -> Outcome:
         got = value(read)
-        return Outcome(got is not None and judge(got), {"observed_value": got})
+        return Outcome(got is not None and judge(got), {"observed_value": None if got is None else told(got)})
 
     return finish
