@@ -189,6 +189,18 @@ def test_files_are_three_of_one_kind_and_none_is_replaced_unasked(tmp_path: Path
     assert done(replace(asked, force=True)).written == 5
 
 
+def test_the_correspondence_table_is_never_replaced(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    asked = order(tmp_path, table=table, force=True)
+    write(asked.source, records())
+    write(table, "from_code,to_code\n0110,0111\n")
+    (tmp_path / "link.csv").symlink_to(table)
+    for wrong in (replace(asked, output=table), replace(asked, relabel=tmp_path / "link.csv")):
+        with pytest.raises(Misused, match=r"table\.csv is the correspondence table, which is only read"):
+            done(wrong)
+    assert table.read_text() == "from_code,to_code\n0110,0111\n"
+
+
 def test_a_text_that_strayed_into_the_label_is_not_told(tmp_path: Path) -> None:
     asked = order(tmp_path)
     write(asked.source, "code\n0110\njane canary doe\n0778\n")
