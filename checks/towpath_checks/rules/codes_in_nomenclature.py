@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from towpath_checks.dataset import Dataset, plain
 from towpath_checks.findings import Finding, Severity, of_records
+from towpath_checks.rules.leading_zeros import without_zeros
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class CodesInNomenclature:
         missing = int((labels == "").sum())
         parts = [of_records(int(wrong.sum()), len(labels)) + (f" with {len(codes)} other labels" if len(codes) else "")]
         parts += [f"{missing:,} of them missing"] if missing else []
-        parts += ["leading zeros are eaten"] if self._zeros_eaten(codes, data.codes) else []
+        parts += ["leading zeros are eaten"] if without_zeros(codes, data.codes) else []
         return Finding(
             "codes_in_nomenclature",
             "the label",
@@ -30,13 +31,4 @@ class CodesInNomenclature:
             int(wrong.sum()),
             len(labels),
             data.shown_codes(codes) or data.ids(wrong),
-        )
-
-    @staticmethod
-    def _zeros_eaten(wrong: object, codes: frozenset[str]) -> bool:
-        widths = {len(code) for code in codes}
-        return any(
-            str(label).isdigit() and str(label).zfill(width) in codes
-            for label in wrong  # type: ignore[attr-defined]
-            for width in widths
         )

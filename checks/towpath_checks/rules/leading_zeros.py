@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from towpath_checks.dataset import Dataset, plain
@@ -20,7 +21,7 @@ class LeadingZeros:
         names = dict.fromkeys((data.record_id, data.target, *data.categories, *filter(None, more)))
         numbers = [n for n in names if n in data.frame.columns and data.frame[n].dtype.kind in "iufb"]
         labels = plain(data.labels)
-        eaten = labels.isin([code for code in set(labels) if _eaten(code, data.codes)])
+        eaten = labels.isin(without_zeros(set(labels), data.codes))
         told = [f"{', '.join(numbers)} stored as numbers"] if numbers else []
         if eaten.any():
             told.append(f"{of_records(int(eaten.sum()), len(eaten))} have a label whose leading zeros are eaten")
@@ -37,8 +38,8 @@ class LeadingZeros:
         )
 
 
-def _eaten(label: str, codes: frozenset[str]) -> bool:
-    """Whether it is no code, and would be one with zeros put before it."""
-    if not label.isdigit() or label in codes:
-        return False
-    return any(label.zfill(width) in codes for width in range(len(label) + 1, len(label) + 5))
+def without_zeros(labels: Iterable[str], codes: frozenset[str]) -> list[str]:
+    """Those of the labels that are no code, and would be one with zeros put before them."""
+    widths = {len(code) for code in codes}
+    strays = (label for label in labels if label.isdigit() and label not in codes)
+    return [label for label in strays if any(label.zfill(width) in codes for width in widths)]

@@ -362,6 +362,14 @@ def test_zeros_that_a_reader_ate_are_seen(labels: list[Any]) -> None:
     assert ("code stored as numbers" in finding.got) is isinstance(labels[0], (int, float))
 
 
+def test_any_number_of_zeros_may_be_eaten() -> None:
+    table = frame(2).assign(code=["1", "0000002"])
+    made = Dataset(table, "record_id", ("text",), "code", table["text"], frozenset({"0000001", "0000002"}))
+    for rule in ("leading_zeros", "codes_in_nomenclature"):
+        assert "leading zeros are eaten" in judged(rule, made).got
+        assert judged(rule, made).examples == ("1",)
+
+
 def test_a_column_of_codes_that_are_numbers_is_named() -> None:
     table = frame().assign(region=range(N), mode=1.0)
     finding = judged("leading_zeros", data(frame=table, inputs=("text", "mode"), categories=("mode",)))
