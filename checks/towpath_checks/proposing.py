@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from towpath_checks.compiled.literals import name as quoted
 from towpath_checks.identifiers import kind_of
 from towpath_core.errors import Refused
 
@@ -304,14 +305,14 @@ def _possible(relation: Relation, texts: Sequence[str]) -> dict[str, tuple[int, 
     """For each of these columns the patterns that the first records have: only those need be asked of all."""
     some = replace(relation, sql=f"(SELECT * FROM {relation.sql} LIMIT {_FIRST})")  # noqa: S608 (ours)
     numbers = range(len(_PATTERNS))
-    asked = {name: {str(n): _matching(_quoted(name), n, "IS DISTINCT FROM false") for n in numbers} for name in texts}
+    asked = {name: {str(n): _matching(quoted(name), n, "IS DISTINCT FROM false") for n in numbers} for name in texts}
     found = _answered(some, asked)
     records = int(_asked(some, ["count(*)"])[0])
     return {name: tuple(n for n in numbers if facts[str(n)] == records) for name, facts in found.items()}
 
 
 def _facts(name: str, family: str, records: int, patterns: Sequence[int]) -> dict[str, str]:
-    column = _quoted(name)
+    column = quoted(name)
     facts = {"present": f"count({column})", "about": f"approx_count_distinct({column})"}
     if family in ("whole", "real"):
         quantile = "quantile_disc" if records <= _EXACT_QUANTILES else "approx_quantile"
@@ -334,7 +335,7 @@ def _matching(column: str, number: int, test: str = "") -> str:
 
 def _more(name: str, family: str, facts: Mapping[str, Any], named: str) -> dict[str, str]:
     """How many records share the bounds, and whether the values are all different where they may be."""
-    column = _quoted(name)
+    column = quoted(name)
     asked = {}
     nearly = family in ("text", "whole") and facts["present"] >= ENOUGH and facts["about"] >= 0.9 * facts["present"]
     if nearly or name == named:
@@ -360,7 +361,7 @@ def _asked(relation: Relation, expressions: list[str]) -> tuple[Any, ...]:
 
 
 def _sizes(relation: Relation, name: str) -> tuple[tuple[Any, int], ...]:
-    column = _quoted(name)
+    column = quoted(name)
     query = (
         f"SELECT {column}, count(*) FROM {_rows(relation)} WHERE {column} IS NOT NULL "  # noqa: S608 (quoted)
         "GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1000"
@@ -371,9 +372,5 @@ def _sizes(relation: Relation, name: str) -> tuple[tuple[Any, int], ...]:
 def _rows(relation: Relation) -> str:
     """A value that is not a number is a missing one, as pandas has it."""
     real = [name for name, kind in relation.columns.items() if kind in ("FLOAT", "DOUBLE")]
-    cases = ", ".join(f"CASE WHEN NOT isnan({_quoted(n)}) THEN {_quoted(n)} END AS {_quoted(n)}" for n in real)
+    cases = ", ".join(f"CASE WHEN NOT isnan({quoted(n)}) THEN {quoted(n)} END AS {quoted(n)}" for n in real)
     return f"(SELECT * REPLACE ({cases}) FROM {relation.sql})" if real else relation.sql  # noqa: S608 (quoted)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
