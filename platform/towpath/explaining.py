@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from towpath import stages
 from towpath_checks.identifiers import kind_of
 from towpath_checks.measures.class_weights import ClassWeights, class_weights
 from towpath_checks.measures.contributions import contributions
@@ -72,7 +73,7 @@ def weights(project: Project, model: Any, train: pd.DataFrame) -> list[ClassWeig
 
     Needs the training part; counts over 40,000 of its records at most. Raises: Refused for a model that is not linear.
     """
-    inputs, truth = train[project.input_names()], _labels(project, train)
+    inputs, truth = train[project.input_names()], stages.labels(project, train)
     found = class_weights(model, inputs, truth, prefix=_WORDS)
     return found if any(one.speaks_for for one in found) else class_weights(model, inputs, truth)
 
@@ -132,7 +133,7 @@ def _nearest(
 ) -> list[tuple[Neighbour, ...]]:
     """By row number where an id is, is declared to be, or reads like what names a person: one without any digit."""
     data = project.settings.data
-    inputs, labels = train[project.input_names()], _labels(project, train)
+    inputs, labels = train[project.input_names()], stages.labels(project, train)
     try:
         # by number first: what an id is, is looked at for those alone that would be told
         rows = np.arange(len(train)).astype(str)
@@ -145,10 +146,6 @@ def _nearest(
     if names or data.record_id in data.identifiers:
         told = {row: f"row {int(row) + 1} of the training part" for row in told}
     return [tuple(Neighbour(told[near.record_id], near.label, near.similarity) for near in group) for group in found]
-
-
-def _labels(project: Project, train: pd.DataFrame) -> Any:
-    return train[project.settings.data.target].to_numpy(dtype=object).astype(str)
 
 
 def _probabilities(ask: Ask) -> Callable[[pd.DataFrame], Any]:

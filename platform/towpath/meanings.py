@@ -87,6 +87,6 @@ def _before(project: Project) -> Previous | None:
 def _committed(project: Project) -> str:
     """The last committed profile; empty where there is none, or no git."""
     try:
-        return git.git(project.root, "show", f"HEAD:./{KEPT}")
+        return git.content(project.root, "HEAD", KEPT)
     except (CouldNot, NotFound):
         return ""

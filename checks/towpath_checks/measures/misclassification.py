@@ -93,7 +93,7 @@ def corrected_totals(
     Kloos et al. 2020 (calibration estimator) and Olofsson et al. 2014, equations 9 to 11 (error-adjusted area) are this
     one formula; SE² = Σ_h N_h² · (1 − f_h) · p_hk (1 − p_hk) / (n_h − 1). With unequal inclusion, p_hk is Hájek's ratio
     with its linearised variance (Särndal, Swensson and Wretman 1992, section 5.7). Interval: ± z · SE is too narrow for
-    a rare class (it covered 83 to 90 % in simulation) and none at all where no error was seen, so the ends come from
+    a rare class (it covered 86 to 91 % in simulation) and none at all where no error was seen, so the ends come from
     Wilson's of the strata, put together by MOVER (Zou and Donner 2008). `users` and `producers`: Olofsson et al. 2014,
     equations 2 and 3, the interval of the second by MOVER for a ratio (Donner and Zou 2012).
 

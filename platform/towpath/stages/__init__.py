@@ -93,7 +93,12 @@ def training_data(part: str) -> tuple[pd.DataFrame, np.ndarray[Any, Any]]:
         )
     project = projects.load()
     frame = part_of(project, part)
-    return frame[project.input_names()], frame[project.settings.data.target].to_numpy(dtype=object).astype(str)
+    return frame[project.input_names()], labels(project, frame)
+
+
+def labels(project: Project, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """The records' labels as text, shape (n,)."""
+    return frame[project.settings.data.target].to_numpy(dtype=object).astype(str)
 
 
 def save_model(model: Any) -> None:

@@ -38,7 +38,7 @@ def evaluate(project: Project) -> None:
     settings = project.settings
     model = load_model(project.trained)
     parts = {part: stages.part_of(project, part) for part in stages.PARTS}
-    truth = {part: frame[settings.data.target].to_numpy(dtype=object).astype(str) for part, frame in parts.items()}
+    truth = {part: stages.labels(project, frame) for part, frame in parts.items()}
     ask = functools.partial(measuring.answered, project, model)
     said = {part: ask(parts[part]) for part in ("validation", "test")}
     validation, test = said["validation"], said["test"]
