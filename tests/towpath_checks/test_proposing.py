@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import gx_reference
+from towpath_checks.compiled import Relation
 from towpath_checks.proposing import ENOUGH, propose
 from towpath_core.errors import Refused
 
@@ -23,23 +22,10 @@ CANARY = "jane canary doe"
 N = 600
 
 
-@dataclass(frozen=True)
-class Relation:
-    connection: Any
-    sql: str
-    columns: Mapping[str, str]
-    arrow: None = None
-
-
-def relation(frame: pd.DataFrame, folder: Path) -> Any:
+def relation(frame: pd.DataFrame, folder: Path) -> Relation:
     path = folder / "reference.parquet"
     frame.to_parquet(path)
-    connection, sql = (
-        duckdb.connect(config={"disabled_optimizers": "statistics_propagation"}),
-        f"read_parquet('{path}')",
-    )
-    described = connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
-    return Relation(connection, sql, {row[0]: row[1] for row in described})
+    return gx_reference.relation(f"read_parquet('{path}')", path)
 
 
 def proposed(frame: pd.DataFrame, folder: Path, name: str = "") -> dict[str, Any]:
